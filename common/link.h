@@ -1,0 +1,41 @@
+// What this room is for: NNG sockets set up the one right way: TLS, limits, timeouts, permissions, and the
+// two link-time wraps (link_wraps.c) without which one stray connection stops a listener for ever and every
+// CPU costs five threads. What it knows: NNG and its TLS engine. What it may not do: know what is in a
+// message.
+#ifndef VPSIE_COMMON_LINK_H
+#define VPSIE_COMMON_LINK_H
+
+#include <nng/nng.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+struct link_tls {
+    const char *ca_file;     // PEM; dialer: who may have signed the server. Listener: unused.
+    const char *cert_file;   // PEM chain; listener
+    const char *key_file;    // PEM; listener
+    const char *server_name; // dialer: name in the certificate; NULL: the host of the address
+};
+
+// Addresses: "host:port", "[v6]:port", "tls+tcp://host:port", "tcp://host:port", "ipc:///path",
+// "inproc://name". A bare host:port becomes tls+tcp, or tcp when `insecure`. "tcp://" without `insecure` is
+// an error that says so. Writes the NNG URL. An address without a port gets `default_port`.
+int link_url(const char *address, bool insecure, int default_port, char *url, size_t url_bytes,
+             struct error *error);
+
+// Listen with `socket` on `url`. TLS files are read now (again at each call). `mode` is for ipc only (set
+// before the listener starts; a stale socket file is removed first, a living listener's is an error). Writes
+// the bound port to *port when not NULL.
+int link_listen(nng_socket socket, const char *url, const struct link_tls *tls, int mode,
+                nng_listener *listener, int *port, struct error *error);
+
+// Dial in the background (NNG_FLAG_NONBLOCK) with reconnect between min_ms and max_ms.
+int link_dial(nng_socket socket, const char *url, const struct link_tls *tls, int reconnect_min_ms,
+              int reconnect_max_ms, nng_dialer *dialer, struct error *error);
+
+// Limits every socket of ours has: receive size, no send that blocks for ever.
+int link_limits(nng_socket socket, size_t message_bytes_max, int send_timeout_ms, int receive_timeout_ms,
+                struct error *error);
+
+#endif
