@@ -1,0 +1,39 @@
+// What this room is for: many pods, many places: which fit together. What it knows: placement.
+// What it may not do: decide what to buy or remove, read a clock, depend on the order its input came in.
+#ifndef VPSIE_COORDINATOR_SCHEDULE_PACKING_H
+#define VPSIE_COORDINATOR_SCHEDULE_PACKING_H
+
+#include "common/arena.h"
+#include "coordinator/schedule/placement.h"
+
+// Working copy of all places of a cluster for one decision; lives in the caller's arena.
+struct packing {
+    struct arena *arena;
+    struct place *places;
+    uint32_t place_count, place_capacity;
+};
+
+// Every node that could take a pod (schedulable, Ready, not being deleted, without our draining taint), in
+// name order.
+struct packing packing_create(struct arena *arena, const struct cluster *cluster);
+// A machine on its way or wished for: a template place. Returns its index.
+uint32_t packing_add(struct packing *packing, const struct place *place);
+void packing_remove_node(struct packing *packing,
+                         const struct node *node); // it is to go: nothing may be put there
+
+// Put one pod on the first place in order that fits (existing nodes first by index); UINT32_MAX when none
+// does. Adds its requests to the place. `why` (may be NULL) gets the nearest miss.
+uint32_t packing_put(struct packing *packing, const struct pod_shape *shape, struct placement *why);
+// Undo one put (the caller remembers the index).
+void packing_take(struct packing *packing, uint32_t place, const struct pod_shape *shape);
+
+// Order pods for packing: largest first (the larger share of a reference place), then by shape id, then by
+// name: a total order that does not depend on input order. Sorts in place.
+void packing_order(const struct pod **pods, uint32_t count, const struct resources *reference);
+
+// How many template places does it take for these pods (first-fit decreasing), at most places_max? Writes for
+// each pod the template index it landed on, or UINT32_MAX. Returns the number of places used.
+uint32_t packing_count(struct arena *arena, const struct place *template, const struct pod *const *pods,
+                       uint32_t count, uint32_t places_max, uint32_t *landed);
+
+#endif
