@@ -1,0 +1,229 @@
+// What this room is for: the core's own state, shared by the rooms of decide/ and read by admin/view.
+// What it knows: everything the core knows. What it may not do: be written by anybody outside decide/.
+#ifndef VPSIE_COORDINATOR_DECIDE_STATE_H
+#define VPSIE_COORDINATOR_DECIDE_STATE_H
+
+#include "coordinator/decide/core.h"
+#include "coordinator/schedule/template.h"
+
+// ------------------------------------------------------------------------------------------------ decisions
+// A decision is the answer to "why": every command names the one that caused it. The last DECISIONS_KEPT are
+// kept.
+#define DECISIONS_KEPT 512
+enum decision_kind {
+    DECISION_ORDER, // machines for pods, or for a minimum
+    DECISION_ADOPT,
+    DECISION_REMOVE,  // nodes not needed
+    DECISION_REPLACE, // broken
+    DECISION_GIVE_UP, // a drain or an order was given up
+    DECISION_HOLD,    // a brake closed or opened
+    DECISION_OPERATOR
+};
+struct decision {
+    uint64_t id; // rises by one; printed as D<id>
+    int64_t at_ms;
+    enum decision_kind kind;
+    bool dry;                 // in dry run or while paused: nothing was done
+    const char *group, *node; // "" when about none; owned
+    char *summary;            // one line: "order 4 machines in general"; owned
+    char *reason;             // one line: "22 pods need 14.2 cpu, 1.1 free"; owned
+};
+
+// ------------------------------------------------------------------------------------------------ why
+// (explain) One rule that was considered for a node, a pod or a group.
+enum rule_verdict { RULE_PASS, RULE_BLOCKS, RULE_WAITS, RULE_INFO };
+struct rule {
+    const char *name; // "underused, requests", "budgets", "local data": static text
+    char *saw;        // "cpu 18% mem 22% for 10m40"; in the arena
+    char *limit;      // "50% 10m"
+    enum rule_verdict verdict;
+    char *change; // what would have to change, "" when nothing
+};
+struct explanation {     // lives in the arena given
+    const char *subject; // "node w-4"
+    const char *verdict; // "KEPT by local data", "LEAVING", "WAITS for ...", "SERVED by order D12"
+    struct rule *rules;
+    uint32_t rule_count, rule_capacity;
+    const char *then;     // what happens once it is changed, "" when unknown
+    uint64_t decision_id; // 0: none
+    int64_t at_ms;
+};
+
+// ------------------------------------------------------------------------------------------------ brakes
+enum brake {
+    BRAKE_MANY_BROKEN,    // more than max(3, 45 %) of nodes are broken: removals and replacements stop
+    BRAKE_CLOUD_LIST,     // VPSie's list empty, lost > 20 % at once, or contradicts itself
+    BRAKE_AGENTS_SILENT,  // most agents fell silent within minutes: voluntary removals stop
+    BRAKE_GROUPS_GONE,    // every NodeGroup was deleted within a minute: hold until `resume`
+    BRAKE_PREDECESSOR,    // its webhooks or VPSieNodes: dry run until `resume`
+    BRAKE_PAUSED,         // AutoscalerConfig annotation or `pause`
+    BRAKE_CLOUD_UNUSABLE, // the VPSie door cannot work
+    BRAKE_KUBE_UNREACHABLE,
+    BRAKE_COUNT
+};
+struct brake_state {
+    bool on;
+    int64_t since_ms;
+    char detail[256];
+};
+
+// ------------------------------------------------------------------------------------------------ a
+// machine's life Private to decide/life_*.c except for what others read. Hangs on intention->decide.
+enum life_step {
+    LIFE_NEW,            // create sent, not confirmed
+    LIFE_WAIT_TURN,      // another VPSie group's order is open
+    LIFE_BASELINE_LIST,  // fresh lists asked
+    LIFE_BASELINE_WRITE, // baseline being persisted
+    LIFE_CALL,           // the one call is out
+    LIFE_APPEAR,         // accepted or unknown: watching the lists
+    LIFE_JOIN,           // machine known, waiting for the Node to be Ready without startup taints
+    LIFE_READY,          // in service
+    LIFE_CORDON,         // removal: each step as in the contract
+    LIFE_PREPARE,        // PREPARE_DRAIN out, waiting for READY that names it
+    LIFE_EVICT,
+    LIFE_DETACH,        // VolumeAttachments and load-balancer settle
+    LIFE_LAST_READY,    // second PREPARE_DRAIN with no pods: READY (drained)
+    LIFE_LAST_LIST,     // the API server's own list of the node's pods
+    LIFE_MARK_DELETING, // phase Deleting being persisted
+    LIFE_DELETE_CALL,
+    LIFE_GONE, // waiting for it to leave VPSie's list
+    LIFE_NODE_DELETE,
+    LIFE_FINALIZER,
+    LIFE_UNDO,  // giving up: uncordon
+    LIFE_FAILED // shown until its TTL
+};
+enum removal_kind {
+    REMOVAL_NONE,
+    REMOVAL_VOLUNTARY,
+    REMOVAL_BROKEN,
+    REMOVAL_REQUESTED /* object deleted by a person */,
+    REMOVAL_FAILED /* never joined */
+};
+struct life {
+    enum life_step step;
+    int64_t step_since_ms;
+    enum removal_kind removal;
+    uint64_t decision_id;
+    bool outcome_unknown; // the call's outcome is not known
+    int64_t called_ms;
+    const char *waits_for; // one line for people; owned by the core's strings or static
+    char held[160];        // why a removal is held or was given up, "" when not
+    int64_t not_before_ms; // a removal that was given up is not tried again before
+    uint32_t give_ups;
+    struct life_private *private_state; // life_*.c only
+};
+const char *life_step_name(enum life_step step);
+
+// Hangs on group->decide.
+struct group_life {
+    int64_t vpsie_group_id;   // numeric id once known, 0 before
+    int64_t size_id;          // boxsize_id of the VPSie group (wins over the spec)
+    int32_t surplus;          // machines in the VPSie group above its intentions
+    int64_t backoff_until_ms; // orders refused: not before
+    char backoff_reason[200];
+    uint32_t backoff_count;
+    int64_t last_scale_up_ms, last_scale_down_ms, last_failure_ms;
+    int32_t desired;   // as decided last
+    char doing[120];   // one phrase for `status`: "at max", "keeps w-4 (local data)", "orders 2"
+    char problem[256]; // spec or cloud problem for a condition, "" when none
+    struct group_life_private *private_state; // policy rooms only
+};
+
+struct core {
+    struct core_config config;
+    struct cluster *cluster;
+    int64_t now_ms;
+    struct commands *out; // only during a step
+
+    bool synced, kube_reachable, leading, taken_over;
+    uint64_t term;
+    char holder[254];
+    uint64_t next_command_id, next_decision_id;
+
+    bool cloud_usable;
+    char cloud_detail[256];
+    int32_t calls_used, calls_limit;
+
+    bool paused; // by the operator (saved on the Lease)
+    char paused_reason[200];
+    bool accepted;
+    struct brake_state brakes[BRAKE_COUNT];
+
+    struct decision *decisions[DECISIONS_KEPT]; // ring: decisions[id % DECISIONS_KEPT]
+    int64_t last_decided_ms;
+
+    int64_t burst_opened_ms, burst_last_ms; // 0: no window open
+    int64_t wake_ms;                        // earliest wish of this step's rooms
+
+    int64_t last_added_ms, last_deleted_ms, last_failed_ms;
+    uint64_t machines_ordered, machines_deleted, pods_evicted, orders_unknown; // since the start of this core
+
+    struct life_shared *life;     // life_*.c
+    struct policy_shared *policy; // scale_*.c, explain.c
+};
+
+// ------------------------------------------------------------------------------------------------ helpers
+// (step.c) May this core change anything now? Leading, taken over, synced, not dry-run, not held by
+// predecessor/paused/groups-gone.
+bool core_may_write(const struct core *core);
+bool core_paused(const struct core *core,
+                 const struct group *group); // operator, AutoscalerConfig or the group's annotation
+// Add a command: gives it id, term, decision. Writes are only to be emitted when core_may_write().
+struct command *core_emit(struct core *core, enum command_kind kind, uint64_t decision_id);
+void core_wake_at(struct core *core, int64_t at_ms);
+struct decision *core_decide(struct core *core, enum decision_kind kind, const char *group, const char *node,
+                             const char *summary, const char *reason);
+const struct decision *core_decision(const struct core *core, uint64_t id); // NULL when no longer kept
+void core_note(struct core *core, enum note_level level, uint64_t decision_id, const char *subject,
+               const char *format, ...) __attribute__((format(printf, 5, 6)));
+// Kubernetes event, aggregated by the door.
+void core_event_group(struct core *core, const struct group *group, uint64_t decision_id, bool warning,
+                      const char *reason, const char *format, ...) __attribute__((format(printf, 6, 7)));
+void core_event_node(struct core *core, const struct node *node, uint64_t decision_id, bool warning,
+                     const char *reason, const char *format, ...) __attribute__((format(printf, 6, 7)));
+void core_event_pod(struct core *core, const struct pod *pod, uint64_t decision_id, bool warning,
+                    const char *reason, const char *format, ...) __attribute__((format(printf, 6, 7)));
+struct group_life *group_life(struct core *core, struct group *group); // made on first use
+struct life *life_of(struct intention *intention);                     // NULL when none yet
+
+// ------------------------------------------------------------------------------------------------ life_*.c
+// (a machine's life)
+void life_init(struct core *core);
+void life_free(struct core *core);
+// Every step: take in what concerns machines, then move every life on. Called by step.c.
+void life_event(struct core *core, const struct event *event);
+void life_advance(struct core *core);
+// Order `count` machines in `group` (intentions are created; the rest follows by itself). The caller has
+// checked limits.
+void life_order(struct core *core, struct group *group, uint32_t count, uint64_t decision_id,
+                const char *creation_reason);
+// Begin to remove a node that is in service. False when it cannot begin (not in LIFE_READY, brake on).
+bool life_remove(struct core *core, struct node *node, enum removal_kind kind, uint64_t decision_id);
+// Is a voluntary removal allowed now at all? On false *why names the brake.
+bool life_removals_allowed(const struct core *core, const char **why);
+// Counts of one group: ordered or joining (capacity on its way), ready, leaving, failed; `total` = what
+// counts against maxNodes (all but failed-and-never-placed).
+struct life_counts {
+    uint32_t coming, ready, leaving, failed, total;
+};
+struct life_counts life_counts(const struct core *core, const struct group *group);
+// A person's pod would be moved by this removal: the pods of a node that count (no furniture, not terminal,
+// not expendable).
+bool life_pod_counts(const struct core *core, const struct pod *pod);
+void life_view_brakes(struct core *core); // recompute brakes; called every step by step.c
+
+// ------------------------------------------------------------------------------------------------
+// scale_up.c, scale_down.c
+void policy_init(struct core *core);
+void policy_free(struct core *core);
+void policy_event(struct core *core, const struct event *event); // pending pods open the burst window
+void scale_up_consider(struct core *core);                       // every step, cheap when nothing is due
+void scale_down_consider(struct core *core);
+void group_status_update(struct core *core); // conditions and status, written only when they changed
+// Why: fills `out` from the state as it is now. False when there is no such thing.
+bool explain_node(struct core *core, struct arena *arena, const char *name, struct explanation *out);
+bool explain_pod(struct core *core, struct arena *arena, const char *space, const char *name,
+                 struct explanation *out);
+bool explain_group(struct core *core, struct arena *arena, const char *name, struct explanation *out);
+
+#endif
