@@ -12,6 +12,7 @@
 
 enum flag_type { FLAG_STRING, FLAG_BOOL, FLAG_INTEGER, FLAG_DURATION_MS, FLAG_DOUBLE, FLAG_STRINGS };
 
+#define FLAGS_MAX        128 // in one table
 #define FLAG_STRINGS_MAX 32
 struct flag_strings { // a repeatable flag
     const char *items[FLAG_STRINGS_MAX];

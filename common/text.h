@@ -26,8 +26,18 @@ void text_free(struct text *text);
 char *text_take(struct text *text); // the caller frees; never NULL; the buffer is empty afterwards
 #define AUTOTEXT __attribute__((cleanup(text_free)))
 
+// Length of the valid UTF-8 character (RFC 3629) at the front, 0 when there is none.
+size_t text_utf8_length(const char *text, size_t length);
+
 // JSON string literal with quotes and escapes (invalid UTF-8 becomes U+FFFD).
 void text_append_json_string(struct text *text, const char *string);
+
+// A copy of a given text that is fit for an error: cut, '?' in place of what cannot be printed.
+#define TEXT_SHOWN_BYTES_MAX 64
+struct text_shown {
+    char text[TEXT_SHOWN_BYTES_MAX + 4];
+};
+struct text_shown text_show(const char *text, size_t length);
 
 // Whole-string parsers: the entire [text, text+length) must be the number. Return 0, or -1 with an error that
 // names the text and what would be right. No leading space, no sign unless stated.
