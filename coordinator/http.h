@@ -47,6 +47,10 @@ struct http_request {
     void *context;
     const volatile bool
         *stop; // polled about twice a second; true ends the call with HTTP_STOPPED; may be NULL
+    // Asked once the connection stands, right before the first byte of the request leaves
+    // (CURLOPT_PREREQFUNCTION); false: HTTP_NOT_SENT. NULL: not asked. For the last look at a fence.
+    bool (*may_send)(void *may_send_context);
+    void *may_send_context;
 };
 
 enum http_result {
