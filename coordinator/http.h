@@ -26,7 +26,7 @@ struct http_trust {
 struct http;
 struct http *http_create(const struct http_trust *trust, const char *user_agent, struct error *error);
 void http_destroy(struct http *http);
-void http_global_init(void); // once, before threads
+void http_global_init(void); // once, before threads; SIGPIPE is ignored from here on
 
 // Called with each piece of a 2xx body as it comes; return false to stop the transfer (HTTP_STOPPED).
 typedef bool (*http_chunk)(void *context, const char *bytes, size_t length);
@@ -42,7 +42,7 @@ struct http_request {
     int64_t connect_timeout_ms; // 0: 10 s
     int64_t timeout_ms;         // whole call; 0: none (watches)
     int64_t idle_timeout_ms;    // no byte for so long: HTTP_TIMEOUT; 0: none
-    size_t response_bytes_max;  // of a collected body; more is HTTP_TOO_LARGE
+    size_t response_bytes_max;  // of a collected body; more is HTTP_TOO_LARGE; 0: 1 MiB
     http_chunk on_chunk;        // NULL: collect into response->body
     void *context;
     const volatile bool
@@ -65,16 +65,18 @@ enum http_result {
 struct http_response {
     enum http_result result;
     int status;             // when a status line came, else 0
+    bool sent;              // a byte of the request may have left; false is certain, whatever the result
     struct text body;       // collected (also of non-2xx when streaming)
     int64_t retry_after_ms; // header Retry-After, seconds or a date; 0 without; at most one hour
     char date[64];          // header Date, "" without
     struct error error;     // why not HTTP_ANSWERED; names host and cause, never headers
 };
 
-// Redirects are not followed. HTTP/2 where offered. Blocks for the call. Free with http_response_free().
-// A keep-alive connection that turns out dead before a byte was sent is replaced by libcurl itself; when a
-// byte may have been sent the result is HTTP_BROKEN, never silently repeated (CURLOPT_FRESH_CONNECT for calls
-// with `once`).
+// Redirects are not followed. HTTP/1.1: a client makes one call at a time, so there is nothing to multiplex,
+// and what became of a request is certain. Blocks for the call. Free with http_response_free(). A kept
+// connection that turns out dead before anything was sent is replaced by libcurl itself; when a byte may have
+// been sent on it, only a GET is sent again, everything else is HTTP_BROKEN, never silently repeated.
+// A URL that is not https://, or a header with a line break, is HTTP_NOT_SENT.
 void http_call(struct http *http, const struct http_request *request, struct http_response *response);
 // The same on a fresh connection, so that "not sent" is certain: for the one call that must never happen
 // twice.
