@@ -9,15 +9,22 @@
 #include "common/arena.h"
 #include "coordinator/model/facts.h"
 
-// A sum that can grow: `extended` is owned. Zero-initialise; free with resources_free().
+// A sum that can grow: its array `extended` is owned, the names in it are borrowed and must outlive it (the
+// model's are interned for ever). Zero-initialise; free with resources_free().
 void resources_add(struct resources *sum, const struct resources *amount);
-void resources_subtract(struct resources *sum, const struct resources *amount); // never below 0
+// Never below 0. An extended resource that comes to 0 leaves the sum.
+void resources_subtract(struct resources *sum, const struct resources *amount);
+// Has a sum met INT64_MAX? What was added beyond it is forgotten: count again instead of subtracting.
+bool resources_saturated(const struct resources *sum);
 void resources_free(struct resources *sum);
-struct resources resources_copy(struct arena *arena, const struct resources *amount); // arena NULL: malloc
-int64_t resources_extended(const struct resources *amount, const char *name);         // 0 when absent
+// Names are borrowed here too. arena NULL: malloc.
+struct resources resources_copy(struct arena *arena, const struct resources *amount);
+int64_t resources_extended(const struct resources *amount, const char *name); // 0 when absent
 bool resources_equal(const struct resources *a, const struct resources *b);
-// Does `request` fit into allocatable - used? On false names the first thing that lacks and by how much:
-// resource ("cpu", "memory", "ephemeral-storage", "pods" or the extended name), asked and free.
+// Does `request` fit into allocatable - used, as the scheduler's NodeResourcesFit has it: what is not asked
+// for always fits, even where more is used than there is. On false names the first thing that lacks and by
+// how much: resource ("pods", "cpu", "memory", "ephemeral-storage", then the extended names in order), asked,
+// and free (never below 0).
 struct resources_lack {
     const char *name;
     int64_t asked, free;
