@@ -64,6 +64,19 @@ static uint64_t random_next(uint64_t *state) // splitmix64
     return z ^ (z >> 31);
 }
 
+// The last of a limited number of faults was drawn: all are well again.
+static void count_down(struct https *https, const struct https_faults *drawn)
+{
+    if (drawn->times == 0) {
+        return;
+    }
+    pthread_mutex_lock(&https->lock);
+    if (https->faults.times > 0 && --https->faults.times == 0) {
+        https->faults = (struct https_faults){0};
+    }
+    pthread_mutex_unlock(&https->lock);
+}
+
 // Which fault does this request meet? Copies the settings out, so that sleeping needs no lock.
 static enum fault draw_fault(struct https *https, const char *method, const char *path,
                              struct https_faults *out)
@@ -92,6 +105,7 @@ static enum fault draw_fault(struct https *https, const char *method, const char
                  {out->hang_percent, FAULT_HANG}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (dice < table[i].percent) {
+            count_down(https, out);
             return table[i].fault;
         }
         dice -= table[i].percent;

@@ -49,7 +49,8 @@ struct https_faults {
     int32_t half_body_percent;   // done, then half an answer
     int32_t hang_percent;        // accepted, then silence for hang_ms, then closed
     int64_t hang_ms;
-    bool down; // every request is cut off
+    bool down;     // every request is cut off
+    int32_t times; // so many requests meet a fault, then all are well again; 0: no end
     // Only for paths that contain this text; NULL or "": all.
     char path[128];
     char method[16]; // "": all
