@@ -141,7 +141,7 @@ static void write_process(struct host_tree *tree, const struct host_tree_pod *po
     write_file(tree, tcp, "proc/%d/net/tcp6", pod->pid);
     write_file(tree, "", "proc/%d/ns/.keep", pod->pid);
     snprintf(net_link, sizeof net_link, "%s/proc/%d/ns/net", tree->root, pod->pid);
-    snprintf(target, sizeof target, "net:[%d]", 4026530000 + pod->pid);
+    snprintf(target, sizeof target, "net:[%ld]", 4026530000L + pod->pid);
     if (symlink(target, net_link) != 0 && errno != EEXIST) {
         fail("link", net_link);
     }
