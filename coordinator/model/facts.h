@@ -87,6 +87,7 @@ enum pod_needs {
     POD_NEEDS_VOLUME = 1 << 2,         // a persistent volume claim (or generic ephemeral volume)
     POD_NEEDS_HOST_PORT = 1 << 3,      // a host port
     POD_NEEDS_RESOURCE_CLAIM = 1 << 4, // dynamic resource allocation
+    POD_NEEDS_UNREADABLE = 1 << 5,     // something in its rules or requests could not be understood
 };
 
 // What decides where a pod can run; the same for every pod of a controller's template.
