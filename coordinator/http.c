@@ -42,6 +42,8 @@ struct call {
     char *host; // for error texts
     bool once;
     bool sent;     // the connection stands and the request began to leave
+    bool fenced;   // the caller's last look said no
+    bool answered; // the blank line after the headers of a final response came
     bool repeated; // libcurl wanted to send it a second time, and was refused
     bool too_large;
     bool stopped;
@@ -136,6 +138,10 @@ static int before_request(void *context, char *peer, char *local, int peer_port,
         call->repeated = true;
         return CURL_PREREQFUNC_ABORT;
     }
+    if (call->request->may_send != NULL && !call->request->may_send(call->request->may_send_context)) {
+        call->fenced = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     call->sent = true;
     call->active_ms = clock_monotonic_ms();
     return CURL_PREREQFUNC_OK;
@@ -182,6 +188,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
     char *date = call->response->date;
     if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
         date[0] = '\0';
+        call->answered = false;
+    } else if (length <= 2 && (bytes[0] == '\r' || bytes[0] == '\n')) {
+        call->answered = true;
     } else if (length > 5 && strncasecmp(bytes, "Date:", 5) == 0) {
         size_t begin = 5;
         while (begin < length && bytes[begin] == ' ') {
@@ -466,7 +475,8 @@ static void conclude(struct call *call, CURLcode code)
         response->retry_after_ms =
             retry_after_seconds > RETRY_AFTER_MS_MAX / 1000 ? RETRY_AFTER_MS_MAX : retry_after_seconds * 1000;
     }
-    if (code == CURLE_OK && status > 0) {
+    // libcurl takes a connection that ends within the headers for an answer without a body.
+    if (code == CURLE_OK && status >= 200 && call->answered) {
         response->result = HTTP_ANSWERED;
         return;
     }
@@ -479,12 +489,15 @@ static void conclude(struct call *call, CURLcode code)
         reason = "the answer is larger than the limit";
     } else if (!call->sent) {
         response->result = HTTP_NOT_SENT;
+        reason = call->fenced ? "the caller withdrew the request before it left" : reason;
     } else if (call->idle || code == CURLE_OPERATION_TIMEDOUT) {
         response->result = HTTP_TIMEOUT;
         reason = call->idle ? "no byte came for too long" : reason;
     } else {
         response->result = HTTP_BROKEN;
-        reason = call->repeated ? "the kept connection died while the request was on its way" : reason;
+        reason = call->repeated     ? "the kept connection died while the request was on its way"
+                 : code == CURLE_OK ? "the answer ended within its headers"
+                                    : reason;
     }
     error_set(&response->error, (int)code, "%s: %s", call->host, reason);
 }
