@@ -1,0 +1,30 @@
+# What tests need beyond one cmocka program a file: fuzzers, and the rooms that bring their own targets.
+
+# vpsie_fuzz(name file corpus_dir links...): `file` defines LLVMFuzzerTestOneInput(). Builds fuzz_<name>, which runs
+# the files of the corpus and then many mutations of them, the same ones each time (tests/fuzz/standalone_main.c).
+# Does nothing while `file` does not exist. With clang, -DVPSIE_LIBFUZZER=ON builds libFuzzer's own programs instead.
+option(VPSIE_LIBFUZZER "Build the fuzzers with libFuzzer (clang only)" OFF)
+set(VPSIE_FUZZ_RUNS 20000 CACHE STRING "Mutations that each fuzzer runs as a test")
+function(vpsie_fuzz name file corpus_dir)
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file})
+    return()
+  endif()
+  add_executable(fuzz_${name} ${file})
+  target_link_libraries(fuzz_${name} PRIVATE vpsie_options ${ARGN})
+  if(VPSIE_LIBFUZZER)
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    return()
+  endif()
+  target_sources(fuzz_${name} PRIVATE tests/fuzz/standalone_main.c)
+  add_test(NAME fuzz_${name}
+    COMMAND fuzz_${name} --seed 1 --runs ${VPSIE_FUZZ_RUNS} ${CMAKE_SOURCE_DIR}/${corpus_dir})
+  set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 600 LABELS fuzz)
+endfunction()
+
+vpsie_fuzz(wire tests/fuzz/fuzz_wire.c tests/fuzz/corpus/wire common)
+
+# A room tests/<room>/ that needs more says so in tests/<room>/<room>.cmake.
+foreach(room fuzz e2e bench demo stage)
+  include(${CMAKE_SOURCE_DIR}/tests/${room}/${room}.cmake OPTIONAL)
+endforeach()
