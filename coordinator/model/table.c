@@ -11,6 +11,8 @@
 uint64_t hash_text(uint64_t seed, const char *text)
 {
     uint64_t hash = seed;
+    if (text == NULL)
+        text = "";
     for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
         hash = (hash ^ *at) * HASH_PRIME;
     return (hash ^ 0xffu) * HASH_PRIME; // no UTF-8 text holds this byte: "ab","c" is not "a","bc"

@@ -17,7 +17,7 @@ struct table {
 // Hash of text or numbers; chain by passing the last result as `seed`, starting from HASH_SEED. The same on
 // every machine.
 #define HASH_SEED 14695981039346656037ull
-uint64_t hash_text(uint64_t seed, const char *text);
+uint64_t hash_text(uint64_t seed, const char *text);      // NULL counts as ""
 uint64_t hash_text_fold(uint64_t seed, const char *text); // ASCII letters in lower case
 uint64_t hash_number(uint64_t seed, uint64_t number);
 
