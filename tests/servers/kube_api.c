@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "tests/servers/kube_watch.h"
 #include "tests/world/json.h"
+#include "tests/world/kubernetes.h"
 
 // /apis/GROUP/VERSION/[namespaces/SPACE/]PLURAL[/NAME[/SUBRESOURCE]]
 struct route {
@@ -184,49 +185,42 @@ static void answer_list(struct kube_api *kube, const struct route *route, const 
 // ---------------------------------------------------------------------------------------------- TokenReview,
 // eviction
 
-static void review_token(const struct kube_api *kube, const cJSON *review, struct https_response *response)
+static void answer_review(const struct kube_api *kube, const cJSON *review, struct https_response *response)
 {
-    const char *shown = json_text(review, "spec.token");
     const cJSON *audiences = json_at(review, "spec.audiences");
     const char *audience =
         cJSON_GetArraySize(audiences) > 0 ? cJSON_GetStringValue(cJSON_GetArrayItem(audiences, 0)) : "";
+    struct token_review found = review_token(kube->world, json_text(review, "spec.token"), audience);
     AUTOJSON cJSON *answer =
         json_of("{'kind':'TokenReview','apiVersion':'authentication.k8s.io/v1','metadata':{},"
                 "'spec':{},'status':{'user':{}}}");
-    const struct kube_api_token *found = NULL;
-    for (uint32_t i = 0; i < kube->token_count && found == NULL; i++) {
-        if (strcmp(kube->tokens[i].token, shown) == 0 && strcmp(kube->tokens[i].audience, audience) == 0) {
-            found = &kube->tokens[i];
-        }
-    }
-    if (found == NULL) {
+    if (!found.authenticated) {
         json_set_text(answer, "status.error", "[invalid bearer token, token lookup failed]");
     } else {
         json_set_true(answer, "status.authenticated", true);
-        json_set_text(answer, "status.user.username", found->user);
+        json_set_text(answer, "status.user.username", found.user);
         cJSON *extra = json_make(answer, "status.user.extra");
-        json_put(extra, "authentication.kubernetes.io/pod-name", json_of("['%s']", found->pod));
-        json_put(extra, "authentication.kubernetes.io/pod-uid", json_of("['%s']", found->pod_uid));
-        if (!kube->old_tokens) {
-            json_put(extra, "authentication.kubernetes.io/node-name", json_of("['%s']", found->node));
+        json_put(extra, "authentication.kubernetes.io/pod-name", json_of("['%s']", found.pod_name));
+        if (found.node_name[0] != '\0') {
+            json_put(extra, "authentication.kubernetes.io/node-name", json_of("['%s']", found.node_name));
         }
-        json_set(answer, "status.audiences", json_of("['%s']", found->audience));
+        json_set(answer, "status.audiences", json_of("['%s']", audience));
     }
     response->status = 201;
     response->body = cJSON_PrintUnformatted(answer);
 }
 
-static void evict(struct kube_api *kube, const struct route *route, const cJSON *body,
-                  struct https_response *response)
+static void answer_eviction(struct kube_api *kube, const struct route *route, const cJSON *body,
+                            struct https_response *response)
 {
     if (strcmp(json_text(body, "kind"), "Eviction") != 0 ||
         strcmp(json_text(body, "apiVersion"), "policy/v1") != 0) {
         answer_status(response, 400, "BadRequest", "the body is no policy/v1 Eviction", 0);
         return;
     }
-    struct api_answer answer = kube->evict(kube->evict_context, route->space, route->name,
-                                           json_text(body, "deleteOptions.preconditions.uid"),
-                                           json_number(body, "deleteOptions.gracePeriodSeconds", -1));
+    struct api_answer answer =
+        evict(kube->world, route->space, route->name, json_text(body, "deleteOptions.preconditions.uid"),
+              json_number(body, "deleteOptions.gracePeriodSeconds", -1));
     if (API_OK(answer)) {
         answer_status(response, 201, "", "", 0);
     } else {
@@ -265,7 +259,7 @@ static void write_object(struct kube_api *kube, const struct route *route,
     bool status = strcmp(route->subresource, "status") == 0;
     struct api_answer answer;
     if (strcmp(request->method, "POST") == 0 && strcmp(route->subresource, "eviction") == 0) {
-        evict(kube, route, body, response);
+        answer_eviction(kube, route, body, response);
         return;
     }
     if (strcmp(request->method, "POST") == 0) {
@@ -304,7 +298,7 @@ static void dispatch(struct kube_api *kube, const struct https_request *request,
     }
     if (strcmp(route.group, "authentication.k8s.io") == 0 && strcmp(route.plural, "tokenreviews") == 0) {
         AUTOJSON cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
-        review_token(kube, body, response);
+        answer_review(kube, body, response);
         return;
     }
     if (route.kind == API_KIND_COUNT) {

@@ -9,25 +9,15 @@
 #include <stdint.h>
 
 #include "tests/servers/https.h"
-#include "tests/world/api.h"
+#include "tests/world/world.h"
 
-// Evicts by the budgets' leave; the uid may be "".
-typedef struct api_answer (*kube_api_evict)(void *context, const char *space, const char *name,
-                                            const char *uid, int64_t grace_seconds);
-#define KUBE_API_TOKENS_MAX 512
 struct kube_api {
-    struct api *api;
+    struct world *world;
+    struct api *api;         // the world's
     pthread_mutex_t *lock;   // guards the whole world
     pthread_cond_t *changed; // broadcast after every change; CLOCK_MONOTONIC
-    kube_api_evict evict;
-    void *evict_context;
-    char admin_token[64];   // what the coordinator shows
-    uint64_t watch_epoch;   // under lock: raised to break every open watch
-    bool old_tokens;        // TokenReview without node-name, as servers before 1.30 answer
-    struct kube_api_token { // what agents show
-        char token[96], node[254], pod[254], pod_uid[64], user[128], audience[64];
-    } tokens[KUBE_API_TOKENS_MAX];
-    uint32_t token_count;
+    char admin_token[64];    // what the coordinator shows
+    uint64_t watch_epoch;    // under lock: raised to break every open watch
 };
 
 // https_handler; context is the struct kube_api.

@@ -147,14 +147,19 @@ static void write_process(struct host_tree *tree, const struct host_tree_pod *po
     }
 }
 
-void host_tree_put_pod(struct host_tree *tree, const char *uid, int64_t cpu_millis, int64_t memory_bytes)
+static struct host_tree_pod *find_pod(struct host_tree *tree, const char *uid)
 {
-    struct host_tree_pod *pod = NULL;
     for (int i = 0; i < tree->pod_count; i++) {
         if (strcmp(tree->pods[i].uid, uid) == 0) {
-            pod = &tree->pods[i];
+            return &tree->pods[i];
         }
     }
+    return NULL;
+}
+
+void host_tree_put_pod(struct host_tree *tree, const char *uid, int64_t cpu_millis, int64_t memory_bytes)
+{
+    struct host_tree_pod *pod = find_pod(tree, uid);
     if (pod == NULL && tree->pod_count == HOST_TREE_PODS_MAX) {
         return;
     }
@@ -163,6 +168,7 @@ void host_tree_put_pod(struct host_tree *tree, const char *uid, int64_t cpu_mill
         memset(pod, 0, sizeof *pod);
         snprintf(pod->uid, sizeof pod->uid, "%s", uid);
         pod->pid = tree->next_pid++;
+        pod->local_data_bytes = -1;
         char slice[PATH_BYTES], pids[32];
         pod_slice(slice, sizeof slice, uid);
         snprintf(pids, sizeof pids, "%d\n", pod->pid);
@@ -173,16 +179,6 @@ void host_tree_put_pod(struct host_tree *tree, const char *uid, int64_t cpu_mill
     }
     pod->cpu_millis = cpu_millis;
     pod->memory_bytes = memory_bytes;
-}
-
-bool host_tree_has_pod(const struct host_tree *tree, const char *uid)
-{
-    for (int i = 0; i < tree->pod_count; i++) {
-        if (strcmp(tree->pods[i].uid, uid) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void host_tree_remove_pod(struct host_tree *tree, const char *uid)

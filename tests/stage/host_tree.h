@@ -14,6 +14,7 @@ struct host_tree_pod {
     int64_t cpu_millis, memory_bytes;
     int64_t cpu_usage_us;
     int pid;
+    int64_t local_data_bytes; // -1: no volume yet
 };
 struct host_tree {
     char root[256]; // proc, sys and rootfs are below
@@ -29,9 +30,8 @@ struct host_tree {
 // Makes the folder (or aborts: a test cannot go on without it).
 void host_tree_create(struct host_tree *tree, const char *root, int cpu_count, int64_t memory_bytes);
 void host_tree_put_pod(struct host_tree *tree, const char *uid, int64_t cpu_millis, int64_t memory_bytes);
-bool host_tree_has_pod(const struct host_tree *tree, const char *uid);
 void host_tree_remove_pod(struct host_tree *tree, const char *uid);
-// bytes 0 leaves the volume there, empty.
+// bytes 0 leaves the volume there, empty. Nothing is written when it is so already. One volume a pod.
 void host_tree_local_data(struct host_tree *tree, const char *uid, const char *volume, int64_t bytes);
 void host_tree_inhibit(struct host_tree *tree, const char *name, const char *text); // text NULL lifts it
 // Counters move on to now: what the pods use, and the rest idle.

@@ -16,6 +16,7 @@
 #include "tests/stage/host_tree.h"
 #include "tests/stage/process.h"
 #include "tests/world/cloud.h"
+#include "tests/world/kubernetes.h"
 #include "tests/world/world.h"
 
 #define STAGE_CLUSTER      "c1000000-0000-4000-8000-000000000001"
@@ -46,8 +47,7 @@ struct stage {
     struct process coordinator[STAGE_COORDINATORS];
     struct stage_agent agents[STAGE_AGENTS_MAX]; // changed by the stage's thread only, under agents_lock
     pthread_mutex_t agents_lock;
-    atomic_int use_percent; // of their requests that pods really use
-    atomic_bool storm;      // watches break and the log is compacted again and again
+    atomic_bool storm; // watches break and the log is compacted again and again
     atomic_bool stopping;
     pthread_t thread;
     bool thread_runs, with_agents;
@@ -72,9 +72,7 @@ void stage_destroy(struct stage *stage, bool keep);
 // the start.
 void stage_add_group(struct stage *stage, const char *name, int64_t size_id, int minimum, int maximum,
                      int stabilization_seconds);
-// A Deployment whose pods ask for so much; with an emptyDir volume "spool" when asked.
-void stage_deploy(struct stage *stage, const char *space, const char *name, int replicas, int cpu_millis,
-                  int memory_mib, bool with_spool);
+void stage_deploy(struct stage *stage, const struct workload *workload);
 void stage_scale(struct stage *stage, const char *space, const char *name, int replicas);
 
 // `extra`: further flags, NULL-terminated; may be NULL.
