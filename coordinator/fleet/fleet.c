@@ -297,11 +297,11 @@ static void *review_loop(void *context)
 static bool is_identified(struct fleet *fleet, uint32_t pipe)
 {
     pthread_mutex_lock(&fleet->lock);
-    struct member *member = members_add(&fleet->members, pipe);
-    if (member->identified && member->until_ms != 0 && clock_wall_ms() > member->until_ms) {
+    struct member *member = members_find(&fleet->members, pipe); // NULL: the connection has ended meanwhile
+    if (member != NULL && member->identified && member->until_ms != 0 && clock_wall_ms() > member->until_ms) {
         members_forget_identity(&fleet->members, member);
     }
-    bool identified = member->identified;
+    bool identified = member != NULL && member->identified;
     pthread_mutex_unlock(&fleet->lock);
     return identified;
 }
