@@ -21,9 +21,15 @@ uint32_t packing_add(struct packing *packing, const struct place *place);
 void packing_remove_node(struct packing *packing,
                          const struct node *node); // it is to go: nothing may be put there
 
+// Undo packing_remove_node().
+void packing_restore_node(struct packing *packing, const struct node *node);
+
 // Put one pod on the first place in order that fits (existing nodes first by index); UINT32_MAX when none
 // does. Adds its requests to the place. `why` (may be NULL) gets the nearest miss.
 uint32_t packing_put(struct packing *packing, const struct pod_shape *shape, struct placement *why);
+// Put one pod on this very place. False, and nothing changed, when it does not fit there.
+bool packing_put_at(struct packing *packing, uint32_t place, const struct pod_shape *shape,
+                    struct placement *why);
 // Undo one put (the caller remembers the index).
 void packing_take(struct packing *packing, uint32_t place, const struct pod_shape *shape);
 

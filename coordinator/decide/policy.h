@@ -1,0 +1,178 @@
+// What this room is for: what the rooms of policy (scale_up, scale_down, rules, explain, group_status) share.
+// What it knows: the core's state. What it may not do: be included outside decide/, admin/view and tests.
+#ifndef VPSIE_COORDINATOR_DECIDE_POLICY_H
+#define VPSIE_COORDINATOR_DECIDE_POLICY_H
+
+#include "coordinator/decide/state.h"
+#include "coordinator/schedule/packing.h"
+
+// Waiting pods that stay unhelped, nodes that stay: nothing new is expected of a second look at once. A look
+// after a change of the cluster follows the one before by at least this.
+#define POLICY_LOOK_AGAIN_MS  2000
+#define POLICY_SHRINK_LOOK_MS 5000
+// One NodeGroup's status is written at most so often: what changes in between goes in one write.
+#define POLICY_STATUS_EVERY_MS 1500
+// All groups' status is looked at (not: written) at most so often.
+#define POLICY_STATUS_LOOK_MS 500
+// A status write that failed is tried again after this.
+#define POLICY_STATUS_RETRY_MS 5000
+// What was said of so many pods is remembered, so that it is said once (direct-mapped: a collision repeats
+// it).
+#define POLICY_SAID_SLOTS 4096
+
+struct policy_said {
+    uint64_t uid_hash;
+    const char *verdict; // interned
+};
+
+struct policy_shared {
+    struct arena *scratch; // of one look; reset by the next
+    // scale up
+    bool look_wanted;      // something changed that may help: a group, the configuration, offers
+    uint64_t look_version; // cluster->version of the last look
+    int64_t looked_ms;
+    int64_t look_due_ms;        // a time at which a limit passes by itself (backoff, cooldown, grace)
+    uint32_t waiting, helpless; // pods, as of the last look
+    int64_t oldest_helpless_ms; // since when the oldest of them waits, 0: none
+    int64_t waiting_cpu_millis, waiting_memory_bytes; // asked by the waiting pods
+    // scale down
+    int64_t shrink_next_ms;  // not before
+    int64_t shrink_due_ms;   // a time at which a rule passes by itself
+    uint32_t shrink_cursor;  // where the next look at plans goes on when there are more than one look takes
+    int64_t last_removal_ms; // any group's, for the cluster-wide cooldown
+    int64_t last_order_ms;   // any group's
+    bool status_wanted;      // something happened since the groups' status was looked at last
+    int64_t status_next_ms;  // not before
+    bool limits_said;        // the event that an AutoscalerConfig's limit began to bind was sent
+    struct policy_said said[POLICY_SAID_SLOTS];
+};
+
+#define GROUP_CONDITIONS 5
+enum group_condition {
+    CONDITION_READY,
+    CONDITION_SCALING,
+    CONDITION_ERROR,
+    CONDITION_AT_MIN,
+    CONDITION_AT_MAX
+};
+
+// One allocation, no pointers to free: hangs on group_life->private_state.
+struct group_life_private {
+    uint32_t pending;         // waiting pods this group would serve, or that it is nearest to serve
+    int64_t pending_since_ms; // of the oldest
+    uint64_t dry_order_hash;  // what a dry decision said last: the same is not said again
+    uint64_t dry_order_id;
+    uint64_t dry_removal_hash;
+    int64_t told_generation; // spec fields that do not apply were told of for this generation
+    // status
+    uint64_t status_hash; // of what was written last; 0: write
+    uint64_t status_sent; // id of the write without an outcome yet, 0: none
+    int64_t status_at_ms; // when it was sent
+    int64_t status_not_before_ms;
+    enum tristate condition[GROUP_CONDITIONS];
+    int64_t condition_since_ms[GROUP_CONDITIONS];
+};
+
+// Made on first use, as group_life().
+struct group_life_private *group_policy(struct core *core, struct group *group);
+
+// ---------------------------------------------------------------------------------------- small questions
+// Does this pod wait for a machine: unbound, unschedulable, not gated, not being deleted, not terminal, not
+// below the priority cut-off, not served by preemption.
+bool policy_pod_waits(const struct core *core, const struct pod *pod);
+// Nodes that work for pods: all but control planes. Coming machines without a node count too.
+uint32_t policy_workers(const struct core *core);
+uint32_t policy_coming(const struct core *core);                // machines on their way, every group
+uint32_t policy_leaving(const struct core *core, bool empty);   // voluntary removals under way; empty: of
+                                                                // nodes without pods that count only
+int64_t policy_size_id(struct core *core, struct group *group); // which size an order would bring, 0 unknown
+uint64_t policy_hash(uint64_t hash, const char *text);          // FNV-1a, chained; start with 0
+// "2 pods", "1 pod"
+const char *policy_plural(uint32_t count);
+// Is the group's own annotation `paused`?
+bool policy_group_paused(const struct group *group);
+// Names of a decision's kind and a brake, for people.
+const char *decision_kind_name(enum decision_kind kind);
+const char *brake_name(enum brake brake);
+
+// ---------------------------------------------------------------------------------------- rules in common
+// What one rule answers. Words are only made when somebody reads them.
+struct answer {
+    enum rule_verdict verdict;
+    int64_t due_ms;      // WAITS: when it passes by itself, 0 when not by time
+    struct arena *words; // NULL: nobody reads
+    char *saw, *limit, *change;
+};
+#define ANSWER_SAY(answer, field, ...)                                                                       \
+    do {                                                                                                     \
+        if ((answer)->words != NULL)                                                                         \
+            (answer)->field = arena_printf((answer)->words, __VA_ARGS__);                                    \
+    } while (0)
+void explanation_add(struct explanation *out, struct arena *arena, const char *name,
+                     const struct answer *answer);
+
+// ---------------------------------------------------------------------------------------- may a group grow
+// One table of rules for ordering: scale_up stops at the first that blocks, explain runs them all.
+struct growth {
+    uint32_t room;        // machines that the group may order now; 0 when a rule blocks
+    uint32_t shared_room; // of all groups together; UINT32_MAX: no limit
+    int64_t due_ms;       // when a rule that waits passes by itself; 0: not by time
+    const char *rule;     // the rule that blocks; NULL: none
+    char why[240];        // in words, "" when none
+};
+struct growth policy_growth(struct core *core, struct group *group);
+// The same rules in words, appended to `out`.
+struct growth policy_growth_explain(struct core *core, struct group *group, struct arena *arena,
+                                    struct explanation *out);
+
+// ---------------------------------------------------------------------------------------- may a node go
+// One table of rules for removal: scale_down stops at the first that does not pass, explain runs them all.
+struct node_answer {
+    enum rule_verdict verdict;
+    const char *rule; // its name; NULL when all pass
+    int64_t due_ms;   // WAITS: when it passes by itself, 0 when not by time
+};
+// Everything but what only a plan over all nodes can tell (pods fit elsewhere, concurrent removals).
+struct node_answer policy_node_rules(struct core *core, struct node *node);
+// In words, all rules, appended to `out`.
+struct node_answer policy_node_explain(struct core *core, struct node *node, struct arena *arena,
+                                       struct explanation *out);
+// Shares of allocatable, in percent; < 0 when not known.
+struct node_use {
+    double cpu_requested, memory_requested, cpu_used, memory_used;
+};
+struct node_use policy_node_use(const struct node *node);
+// Keep node->underused_since_ms true; called for every change that touches the node.
+void policy_node_window(struct core *core, struct node *node);
+uint32_t policy_node_pods(const struct core *core, const struct node *node); // that count
+double policy_node_price(struct core *core, const struct node *node);        // an hour; 0 when not known
+// Is `minute` of the day (UTC) inside "HH:MM-HH:MM[,HH:MM-HH:MM...]"? Start included, end not; an end before
+// the start passes midnight; equal ends mean never, as with the predecessor. -1 when the text is not of that
+// form.
+int policy_hours_allow(const char *hours, int minute);
+
+// Would the node's pods fit elsewhere, on the free space as it is, alone? For explain.
+struct node_fit {
+    uint32_t pods, placed;
+    char miss[240];   // the first pod that does not fit, and the nearest miss
+    char needed[160]; // a waiting pod that counts on this node, "" when none
+};
+struct node_fit policy_node_fit(struct core *core, struct node *node, struct arena *arena);
+
+// ---------------------------------------------------------------------------------------- places to pack on
+// Free space as decisions see it: nodes in service less what leaves, the pods of leaving nodes put first,
+// then machines on their way in the order they were decided.
+struct free_space {
+    struct packing packing;
+    uint32_t node_places;       // places before this index are real nodes in service
+    const uint64_t *decision;   // by place: the decision that brings it, 0 for nodes in service
+    struct group *const *group; // by place: whose machine it will be, NULL for nodes in service
+};
+struct free_space policy_free_space(struct core *core, struct arena *arena, bool coming);
+// Waiting pods in packing order.
+uint32_t policy_waiting(struct core *core, struct arena *arena, bool with_grace, const struct pod ***pods,
+                        int64_t *grace_due_ms);
+
+void group_status_event(struct core *core, const struct event *event); // outcomes of status writes
+
+#endif
