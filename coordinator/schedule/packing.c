@@ -214,14 +214,15 @@ static void explain(const struct packing *packing, const struct pod_shape *shape
 {
     if (why == NULL)
         return;
-    if (kind != NULL && kind->why_places == packing->place_count && kind->why.verdict != PLACEMENT_FITS) {
+    uint64_t state = packing_search_state(packing->search);
+    if (kind != NULL && kind->why_state == state && kind->why.verdict != PLACEMENT_FITS) {
         *why = kind->why;
         return;
     }
     *why = nearest_miss(packing, shape);
     if (kind != NULL) {
         kind->why = *why;
-        kind->why_places = packing->place_count;
+        kind->why_state = state;
     }
 }
 

@@ -21,7 +21,7 @@ struct packing_search {
     uint32_t count;    // places
     struct room *tree; // tree[1] is the root
     struct leaf_state *states;
-    uint64_t taken;
+    uint64_t taken, state;
     struct packing_kind *kinds[KIND_BUCKETS];
 };
 
@@ -100,6 +100,7 @@ void packing_search_add(struct packing_search *search, const struct place *place
         packing_search_build(search, places, search->count);
     }
     search->count++;
+    search->state++;
     set_leaf(search, index, room_of(&places[index]));
 }
 
@@ -112,6 +113,7 @@ void packing_search_update(struct packing_search *search, const struct place *pl
 void packing_search_close(struct packing_search *search, uint32_t index)
 {
     search->states[index].closed = true;
+    search->state++;
     set_leaf(search, index, no_room);
 }
 
@@ -120,6 +122,7 @@ void packing_search_open(struct packing_search *search, const struct place *plac
     if (!search->states[index].closed)
         return;
     search->states[index].closed = false;
+    search->state++;
     set_leaf(search, index, room_of(place));
     packing_search_forget(search);
 }
@@ -195,6 +198,11 @@ struct packing_kind *packing_search_kind(struct packing_search *search, uint32_t
 void packing_search_forget(struct packing_search *search)
 {
     search->taken++;
+}
+
+uint64_t packing_search_state(const struct packing_search *search)
+{
+    return search->state;
 }
 
 uint32_t packing_search_room(const struct packing_search *search, uint32_t index)

@@ -11,9 +11,9 @@ struct packing_search;
 
 struct packing_kind {
     uint32_t kind_id;
-    uint32_t next;       // no place before this one takes the kind
-    uint64_t taken;      // how often something had been taken back then
-    uint32_t why_places; // `why` was found among so many places; FITS: not looked for yet
+    uint32_t next;      // no place before this one takes the kind
+    uint64_t taken;     // how often something had been taken back then
+    uint64_t why_state; // which places there were when `why` was found; FITS: not looked for yet
     struct placement why;
     struct packing_kind *chain;
 };
@@ -34,6 +34,8 @@ uint32_t packing_search_next(const struct packing_search *search, uint32_t from,
 // What is remembered of a kind; NULL for kind 0, of which nothing is.
 struct packing_kind *packing_search_kind(struct packing_search *search, uint32_t kind_id);
 void packing_search_forget(struct packing_search *search); // something was taken back
+// Another figure whenever places were added, closed or opened.
+uint64_t packing_search_state(const struct packing_search *search);
 
 // How many extended resources the place's own array has room for; 0 while it is the node's.
 uint32_t packing_search_room(const struct packing_search *search, uint32_t index);

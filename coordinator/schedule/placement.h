@@ -41,8 +41,7 @@ struct placement {
 };
 
 // Order of checks: as above; the first that fails is the verdict. NODE_NAME: every affinity term asks for
-// nodes by name (matchFields), and for none of this name. A taint that a person's cordon adds counts as TAINT
-// only where unschedulable itself is tolerated. NoSchedule and NoExecute taints must be tolerated;
+// nodes by name (matchFields), and for none of this name. NoSchedule and NoExecute taints must be tolerated;
 // PreferNoSchedule is no filter.
 struct placement placement_check(const struct pod_shape *shape, const struct place *place);
 // All but resources: for "could it ever run there".
