@@ -254,6 +254,21 @@ uint32_t packing_put(struct packing *packing, const struct pod_shape *shape, str
     return index;
 }
 
+bool packing_put_at(struct packing *packing, uint32_t place, const struct pod_shape *shape,
+                    struct placement *why)
+{
+    assert(packing != NULL && shape != NULL && place < packing->place_count);
+    struct placement placement = placement_check(shape, &packing->places[place]);
+    if (packing_search_is_closed(packing->search, place))
+        placement = (struct placement){.verdict = PLACEMENT_NOT_READY};
+    if (why != NULL)
+        *why = placement;
+    if (placement.verdict != PLACEMENT_FITS)
+        return false;
+    use(packing, place, &shape->facts.requests);
+    return true;
+}
+
 uint32_t packing_count(struct arena *arena, const struct place *template, const struct pod *const *pods,
                        uint32_t count, uint32_t places_max, uint32_t *landed)
 {

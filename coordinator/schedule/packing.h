@@ -28,9 +28,6 @@ void packing_remove_node(struct packing *packing, const struct node *node);
 // Undo packing_remove_node.
 void packing_restore_node(struct packing *packing, const struct node *node);
 
-// Undo packing_remove_node().
-void packing_restore_node(struct packing *packing, const struct node *node);
-
 // Put one pod on the first place in order that fits (existing nodes first by index); UINT32_MAX when none
 // does. Adds its requests to the place. `why` (may be NULL) gets FITS or the nearest miss: the place that
 // failed latest in the order of checks, of those that lack resources the one that has the largest part of
