@@ -159,13 +159,15 @@ void bench_rude_ipc(const char *path)
     close(connect_to((struct sockaddr *)&name, sizeof(name)));
 }
 
-void bench_rude_tcp(int port, const void *hello, size_t hello_bytes)
+void bench_rude_tcp(int port, const void *hello, size_t hello_bytes, unsigned pause_us)
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int descriptor = connect_to((struct sockaddr *)&name, sizeof(name));
     if (hello_bytes > 0)
         (void)!send(descriptor, hello, hello_bytes, MSG_NOSIGNAL);
+    if (pause_us > 0)
+        usleep(pause_us);
     reset(descriptor);
 }
 

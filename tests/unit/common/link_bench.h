@@ -46,8 +46,8 @@ bool bench_ask(nng_socket socket);
 
 // Connects and goes away at once.
 void bench_rude_ipc(const char *path);
-// Connects, sends `hello`, ends its side, and resets the connection.
-void bench_rude_tcp(int port, const void *hello, size_t hello_bytes);
+// Connects, sends `hello`, ends its side after pause_us, and resets the connection.
+void bench_rude_tcp(int port, const void *hello, size_t hello_bytes, unsigned pause_us);
 // The first bytes of a TLS client. Returns their length.
 size_t bench_client_hello(unsigned char *bytes, size_t bytes_max);
 

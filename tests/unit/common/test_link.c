@@ -21,6 +21,8 @@
 
 #define SECOND_LISTENER_ARGUMENT "--listen-in-a-second-process"
 #define THREADS_MAX              12
+#define RUDE_TLS_PEERS           300u
+#define RUDE_TLS_PAUSE_US_MAX    20000u
 
 static struct bench_files files;
 
@@ -54,7 +56,7 @@ static void a_fin_and_a_reset_leave_a_tcp_listener_working(void **state)
     struct bench_server server;
     bench_server_start(&server, "tcp://127.0.0.1:0", NULL);
     for (int i = 0; i < BENCH_RUDE_PEERS; i++)
-        bench_rude_tcp(server.port, NULL, 0);
+        bench_rude_tcp(server.port, NULL, 0, 0);
     tcp_url(url, "tcp", server.port);
     assert_true(bench_exchange(url, NULL, BENCH_TIMEOUT_MS));
     bench_server_stop(&server);
@@ -70,8 +72,10 @@ static void a_hello_a_fin_and_a_reset_leave_a_tls_listener_working(void **state)
     struct link_tls server_tls = bench_server_tls(&files);
     struct link_tls client_tls = bench_client_tls(&files);
     bench_server_start(&server, "tls+tcp://127.0.0.1:0", &server_tls);
-    for (int i = 0; i < BENCH_RUDE_PEERS; i++)
-        bench_rude_tcp(server.port, hello, hello_bytes);
+    // It counts when the reset comes in while the server works on its answer, some milliseconds after the
+    // hello.
+    for (unsigned i = 0; i < RUDE_TLS_PEERS; i++)
+        bench_rude_tcp(server.port, hello, hello_bytes, i * 7919u % RUDE_TLS_PAUSE_US_MAX);
     tcp_url(url, "tls+tcp", server.port);
     assert_true(bench_exchange(url, &client_tls, BENCH_TIMEOUT_MS));
     bench_server_stop(&server);
