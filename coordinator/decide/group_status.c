@@ -99,7 +99,7 @@ static void error_condition(struct status *status, struct arena *arena)
     const struct nodegroup_facts *facts = &status->group->facts;
     const struct group_life *life = status->life;
     if (facts->invalid[0] != '\0')
-        set_condition(status, CONDITION_ERROR, true, "InvalidSpec", facts->invalid);
+        set_condition(status, CONDITION_ERROR, true, "InvalidSpec", arena_strdup(arena, facts->invalid));
     else if (life->problem[0] != '\0')
         set_condition(status, CONDITION_ERROR, true, "CloudProblem", arena_strdup(arena, life->problem));
     else if (life->backoff_until_ms > status->core->now_ms)
@@ -200,12 +200,12 @@ static struct group_node_facts *list_nodes(struct status *status, struct arena *
     for (uint32_t i = 0; i < group->intention_count; i++) {
         const struct intention *intention = group->intentions[i];
         const struct intention_facts *facts = &intention->facts;
-        nodes[i] = (struct group_node_facts){.node_name = intention->node != NULL ? intention->node->name
-                                                                                  : facts->node_name,
-                                             .vps_id = facts->identifier,
-                                             .instance_type = facts->instance_type,
+        const char *name = intention->node != NULL ? intention->node->name : facts->node_name;
+        nodes[i] = (struct group_node_facts){.node_name = arena_strdup(arena, name),
+                                             .vps_id = arena_strdup(arena, facts->identifier),
+                                             .instance_type = arena_strdup(arena, facts->instance_type),
                                              .status = node_state(intention),
-                                             .ip_address = facts->ip_address,
+                                             .ip_address = arena_strdup(arena, facts->ip_address),
                                              .created_ms = facts->created_ms,
                                              .ready_ms = facts->ready_ms};
     }
