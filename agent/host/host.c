@@ -282,7 +282,7 @@ static void sample_pods(struct host *host, const struct trees *trees, const stru
         .cgroupfs_why = trees->cgroupfs_error.text,
         .directories_why = trees->directories_error.text,
     };
-    pods_list(&host->pods, &pods_trees, &view->pods);
+    pods_list(&host->pods, &pods_trees, &view->pods, &view->directories);
     if (window)
         pods_read_usage(&host->pods, &pods_trees, request->monotonic_ms);
     inspect_pods(host, &pods_trees, request);
@@ -315,4 +315,5 @@ void host_sample(struct host *host, const struct host_request *request)
         host->window_begin_wall_ms = request->wall_ms;
     }
     host->sampled_ms = request->monotonic_ms;
+    host->view.sampled_ms = request->wall_ms;
 }

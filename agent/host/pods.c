@@ -144,27 +144,37 @@ static void keep_seen(struct pods *pods)
         qsort(pods->items, kept, sizeof *pods->items, by_uid);
 }
 
-void pods_list(struct pods *pods, const struct pods_trees *trees, struct reading *seen)
+static void list_all_cgroups(struct pods *pods, const struct pods_trees *trees, struct reading *reading)
 {
     struct error error;
     error_clear(&error);
+    reading_known(reading);
+    if (trees->cgroupfs < 0)
+        reading_unknown(reading, "%s", trees->cgroupfs_why);
+    else if (trees->layout == CGROUP_V1)
+        reading_unknown(reading, "this host uses cgroup v1; pods can be seen on cgroup v2 only");
+    else if (trees->layout == CGROUP_MISSING)
+        reading_unknown(reading, "no cgroup file system is mounted");
+    else if (list_cgroups(pods, trees, &error) < 0)
+        reading_unknown(reading, "%s", error.text);
+}
+
+void pods_list(struct pods *pods, const struct pods_trees *trees, struct reading *cgroups,
+               struct reading *directories)
+{
+    struct error error;
     pods->overflow = false;
     for (size_t i = 0; i < pods->count; i++)
         pods->items[i].seen = pods->items[i].has_cgroup = pods->items[i].has_directory = false;
-    reading_known(seen);
-    if (trees->cgroupfs < 0)
-        reading_unknown(seen, "%s", trees->cgroupfs_why);
-    else if (trees->layout == CGROUP_V1)
-        reading_unknown(seen, "this host uses cgroup v1; pods can be seen on cgroup v2 only");
-    else if (trees->layout == CGROUP_MISSING)
-        reading_unknown(seen, "no cgroup file system is mounted");
-    else if (list_cgroups(pods, trees, &error) < 0)
-        reading_unknown(seen, "%s", error.text);
-    if (trees->directories >= 0 && list_directories(pods, trees->directories, &error) < 0 && seen->known)
-        reading_unknown(seen, "%s", error.text);
+    list_all_cgroups(pods, trees, cgroups);
+    reading_known(directories);
+    if (trees->directories < 0)
+        reading_unknown(directories, "%s", trees->directories_why);
+    else if (list_directories(pods, trees->directories, &error) < 0)
+        reading_unknown(directories, "%s", error.text);
     keep_seen(pods);
     if (pods->overflow)
-        reading_unknown(seen, "more than %u pods", VIEW_PODS_MAX);
+        reading_unknown(cgroups, "more than %u pods", VIEW_PODS_MAX);
 }
 
 static bool vanished(int code)

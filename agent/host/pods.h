@@ -27,8 +27,9 @@ struct pods {
 
 void pods_free(struct pods *pods);
 
-// Who is there: pods that have a cgroup or a directory. `seen` is known when every pod of the host can be seen.
-void pods_list(struct pods *pods, const struct pods_trees *trees, struct reading *seen);
+// Who is there: pods that have a cgroup or a directory. Each reading is known when all of its kind can be seen.
+void pods_list(struct pods *pods, const struct pods_trees *trees, struct reading *cgroups,
+               struct reading *directories);
 
 // CPU and memory of every pod that has a cgroup: three small files a pod.
 void pods_read_usage(struct pods *pods, const struct pods_trees *trees, int64_t now_monotonic_ms);

@@ -94,6 +94,7 @@ struct inhibitor {
 };
 
 struct host_view {
+    int64_t sampled_ms;                     // wall clock
     int64_t sample_begin_ms, sample_end_ms; // wall clock: the window of the rates
 
     struct reading cpu; // the count; the rates as well when cpu_rates.known
@@ -124,7 +125,8 @@ struct host_view {
     struct reading blocked;
     uint32_t processes_uninterruptible;
 
-    struct reading pods; // whether every pod on this host can be seen at all
+    struct reading pods;        // whether every pod's cgroup can be seen
+    struct reading directories; // whether every pod's directory can be seen
     const struct pod *pod; // ascending by UID
     size_t pod_count;
 
