@@ -8,7 +8,8 @@ target_compile_options(vpsie_options INTERFACE
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(vpsie_options INTERFACE -D_FORTIFY_SOURCE=2)
 endif()
-target_link_options(vpsie_options INTERFACE -Wl,-z,relro,-z,now)
+# Each program loads only the libraries that it uses: the agent must stay small.
+target_link_options(vpsie_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 if(VPSIE_SANITIZE)
   target_compile_options(vpsie_options INTERFACE -fsanitize=${VPSIE_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
