@@ -23,6 +23,7 @@ function(vpsie_fuzz name file corpus_dir)
 endfunction()
 
 vpsie_fuzz(wire tests/fuzz/fuzz_wire.c tests/fuzz/corpus/wire common)
+vpsie_fuzz(quantity tests/fuzz/fuzz_quantity.c tests/fuzz/corpus/quantity model)
 
 # A room tests/<room>/ that needs more says so in tests/<room>/<room>.cmake.
 foreach(room fuzz e2e bench demo stage)
