@@ -413,11 +413,16 @@ static void set_options(const struct http *http, struct call *call)
 
 // ------------------------------------------------------------------------------------------------- the call
 
+static bool is_stopped(const struct http_request *request)
+{
+    return request->stop != NULL && __atomic_load_n(request->stop, __ATOMIC_RELAXED);
+}
+
 // How long to sleep at most, or -1 when the call is to end now.
 static int wait_ms(struct call *call)
 {
     const struct http_request *request = call->request;
-    if (request->stop != NULL && *request->stop) {
+    if (is_stopped(request)) {
         call->stopped = true;
         return -1;
     }
@@ -512,7 +517,7 @@ static void perform(struct http *http, const struct http_request *request, struc
     if (check_url(&call, http->server_name, &response->error) != 0 ||
         add_headers(&call, &response->error) != 0) {
         response->result = HTTP_NOT_SENT;
-    } else if (request->stop != NULL && *request->stop) {
+    } else if (is_stopped(request)) {
         response->result = HTTP_STOPPED;
         error_set(&response->error, 0, "%s: the call was stopped", call.host);
     } else {

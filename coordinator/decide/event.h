@@ -119,7 +119,7 @@ struct event {
         } outcome;
         struct {
             bool usable;        // credentials accepted, breaker closed
-            const char *detail; // why not; "" when usable
+            const char *detail; // why not; when usable "", or what is wrong all the same (new credentials)
             int32_t calls_used; // in the present minute
             int32_t calls_limit;
         } vpsie_state;
