@@ -6,7 +6,7 @@
 option(VPSIE_LIBFUZZER "Build the fuzzers with libFuzzer (clang only)" OFF)
 set(VPSIE_FUZZ_RUNS 20000 CACHE STRING "Mutations that each fuzzer runs as a test")
 function(vpsie_fuzz name file corpus_dir)
-  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file})
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file} OR NOT EXISTS ${CMAKE_SOURCE_DIR}/tests/fuzz/standalone_main.c)
     return()
   endif()
   add_executable(fuzz_${name} ${file})
