@@ -36,7 +36,7 @@ static bool is_host(const char *host, size_t length)
 {
     const char *allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*";
     if (length >= 2 && host[0] == '[' && host[length - 1] == ']') {
-        allowed = "0123456789abcdefABCDEF:.%";
+        allowed = "0123456789abcdefABCDEF:.";
         host++;
         length -= 2;
     }

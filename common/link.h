@@ -12,10 +12,12 @@
 #include "common/error.h"
 
 struct link_tls {
-    const char *ca_file;     // PEM; dialer: who may have signed the server. Listener: unused.
-    const char *cert_file;   // PEM chain; listener
-    const char *key_file;    // PEM; listener
-    const char *server_name; // dialer: name in the certificate; NULL: the host of the address
+    const char *ca_file;   // PEM; dialer: who may have signed the server. Listener: unused.
+    const char *cert_file; // PEM chain; listener
+    const char *key_file;  // PEM; listener
+    // Dialer: name in the certificate; NULL or "": the host of the address. Needed when the address is an IP
+    // address: mbedTLS before 3 compares with the names of a certificate only, never with its IP addresses.
+    const char *server_name;
 };
 
 // Addresses: "host:port", "[v6]:port", "tls+tcp://host:port", "tcp://host:port", "ipc:///path",
@@ -34,7 +36,8 @@ int link_listen(nng_socket socket, const char *url, const struct link_tls *tls, 
 int link_dial(nng_socket socket, const char *url, const struct link_tls *tls, int reconnect_min_ms,
               int reconnect_max_ms, nng_dialer *dialer, struct error *error);
 
-// Limits every socket of ours has: receive size, no send that blocks for ever.
+// Limits every socket of ours has: receive size, no send that blocks for ever. Call it before link_listen()
+// and link_dial(), which take the size over. A connection that sends more is closed.
 int link_limits(nng_socket socket, size_t message_bytes_max, int send_timeout_ms, int receive_timeout_ms,
                 struct error *error);
 
