@@ -222,6 +222,7 @@ static void answer_eviction(struct kube_api *kube, const struct route *route, co
         evict(kube->world, route->space, route->name, json_text(body, "deleteOptions.preconditions.uid"),
               json_number(body, "deleteOptions.gracePeriodSeconds", -1));
     if (API_OK(answer)) {
+        kube->evictions++;
         answer_status(response, 201, "", "", 0);
     } else {
         answer_status(response, answer.code, answer.reason, answer.message, answer.retry_after_seconds);

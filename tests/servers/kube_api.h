@@ -17,6 +17,7 @@ struct kube_api {
     pthread_mutex_t *lock;   // guards the whole world
     pthread_cond_t *changed; // broadcast after every change; CLOCK_MONOTONIC
     char admin_token[64];    // what the coordinator shows
+    uint64_t evictions;      // granted
     uint64_t watch_epoch;    // under lock: raised to break every open watch
 };
 

@@ -204,6 +204,7 @@ struct stage *stage_create(const struct stage_options *options)
     settings.start_ms = clock_steady_wall_ms();
     stage->world = world_create(&settings);
     stage->with_agents = options->with_agents;
+    stage->with_host_agent = options->host_agent;
     stage->kube = (struct kube_api){.world = stage->world,
                                     .api = stage->world->api,
                                     .lock = &stage->lock,

@@ -50,8 +50,8 @@ struct stage {
     atomic_bool storm; // watches break and the log is compacted again and again
     atomic_bool stopping;
     pthread_t thread;
-    bool thread_runs, with_agents;
-    int64_t time_offset_ms; // world time - wall time: 0
+    struct process host_agent;
+    bool thread_runs, with_agents, with_host_agent;
 };
 
 struct stage_options {
@@ -59,6 +59,7 @@ struct stage_options {
     uint64_t seed;
     struct world_settings settings; // start_ms is set by the stage
     bool with_agents;
+    bool host_agent; // one more agent, for the control plane's node, reads this very host
 };
 // A calm world with quick machines: seconds where life takes minutes.
 struct stage_options stage_options_quick(const char *name);

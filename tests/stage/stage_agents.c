@@ -37,23 +37,26 @@ static int copy_pods(struct stage *stage, struct pod_seen *out)
     return count;
 }
 
-static void start_agent(struct stage *stage, struct stage_agent *agent)
+// tree NULL: this very host.
+static void start_agent(struct stage *stage, const char *node, const struct host_tree *tree,
+                        struct process *process)
 {
     struct arena *arena = arena_create(4096);
     char token[512];
     stage_lock(stage);
-    token_of_node(stage->world, agent->node, token, sizeof token);
+    token_of_node(stage->world, node, token, sizeof token);
     stage_unlock(stage);
-    const char *token_file = arena_printf(arena, "%s/token-%s", stage->dir, agent->node);
+    const char *token_file = arena_printf(arena, "%s/token-%s", stage->dir, node);
     certificates_write(token_file, token);
+    const char *root = tree != NULL ? tree->root : "", *rootfs = tree != NULL ? "/rootfs" : "/";
     struct process_arguments arguments = {0};
     const char *const words[] = {
         arena_printf(arena, "%s/vpsie-agent", stage->bin),
         arena_printf(arena, "--coordinator=localhost:%d", stage->agent_port[0]),
-        arena_printf(arena, "--node-name=%s", agent->node),
-        arena_printf(arena, "--path.procfs=%s/proc", agent->tree.root),
-        arena_printf(arena, "--path.sysfs=%s/sys", agent->tree.root),
-        arena_printf(arena, "--path.rootfs=%s/rootfs", agent->tree.root),
+        arena_printf(arena, "--node-name=%s", node),
+        arena_printf(arena, "--path.procfs=%s/proc", root),
+        arena_printf(arena, "--path.sysfs=%s/sys", root),
+        arena_printf(arena, "--path.rootfs=%s%s", root, rootfs),
         arena_printf(arena, "--ca-file=%s/ca.pem", stage->dir),
         arena_printf(arena, "--token-file=%s", token_file),
         "--interval=1s",
@@ -64,9 +67,8 @@ static void start_agent(struct stage *stage, struct stage_agent *agent)
         process_argument(&arguments, words[i]);
     }
     struct error error = {0};
-    if (process_start(&agent->process, agent->node,
-                      arena_printf(arena, "%s/agent-%s.log", stage->dir, agent->node), &arguments, NULL,
-                      &error) < 0) {
+    if (process_start(process, node, arena_printf(arena, "%s/agent-%s.log", stage->dir, node), &arguments,
+                      NULL, &error) < 0) {
         fprintf(stderr, "stage: %s\n", error.text);
     }
     arena_destroy(arena);
@@ -143,7 +145,7 @@ static void match_agents(struct stage *stage, const struct machine_seen *machine
         }
         if (agent != NULL && !agent->stopped && stage->agent_port[0] != 0 &&
             !process_alive(&agent->process)) {
-            start_agent(stage, agent);
+            start_agent(stage, agent->node, &agent->tree, &agent->process);
         }
     }
 }
@@ -193,11 +195,15 @@ void stage_agents_tick(struct stage *stage)
             match_pods(&stage->agents[i], pods, pod_count);
         }
     }
+    if (stage->with_host_agent && stage->agent_port[0] != 0 && !process_alive(&stage->host_agent)) {
+        start_agent(stage, "master-1", NULL, &stage->host_agent);
+    }
     pthread_mutex_unlock(&stage->agents_lock);
 }
 
 void stage_agents_stop(struct stage *stage)
 {
+    process_stop(&stage->host_agent, SIGKILL, 1000);
     for (int i = 0; i < STAGE_AGENTS_MAX; i++) {
         if (stage->agents[i].used) {
             process_stop(&stage->agents[i].process, SIGKILL, 1000);
