@@ -98,7 +98,7 @@ static cJSON *machine_json(const struct cloud_machine *machine)
 
 static void list_machines(struct vpsie_api *vpsie, const char *cluster, struct https_response *response)
 {
-    const struct cloud_cluster *found = cloud_cluster_find(vpsie->world, cluster);
+    const struct cloud_site *found = cloud_cluster_find(vpsie->world, cluster);
     if (found == NULL) {
         answer_error(vpsie, response, 404, "cluster not found");
         return;

@@ -37,8 +37,8 @@ void cloud_add_cluster(struct world *world, const char *identifier, const char *
 {
     struct cloud *cloud = world->cloud;
     GROW(cloud->clusters, cloud->cluster_count);
-    struct cloud_cluster *cluster = &cloud->clusters[cloud->cluster_count++];
-    *cluster = (struct cloud_cluster){0};
+    struct cloud_site *cluster = &cloud->clusters[cloud->cluster_count++];
+    *cluster = (struct cloud_site){0};
     COPY(cluster->identifier, identifier);
     COPY(cluster->name, name);
     COPY(cluster->datacenter, datacenter);
@@ -58,7 +58,7 @@ void cloud_add_size(struct world *world, int64_t id, const char *name, const cha
 
 // ---------------------------------------------------------------------------------------- looking up
 
-struct cloud_cluster *cloud_cluster_find(const struct world *world, const char *identifier)
+struct cloud_site *cloud_cluster_find(const struct world *world, const char *identifier)
 {
     for (size_t i = 0; i < world->cloud->cluster_count; i++) {
         if (strcmp(world->cloud->clusters[i].identifier, identifier) == 0)
@@ -295,7 +295,7 @@ static struct cloud_group *new_group(struct world *world, const char *cluster, c
 struct cloud_answer cloud_create_group(struct world *world, const char *cluster, const char *name,
                                        int64_t size_id)
 {
-    const struct cloud_cluster *found = cloud_cluster_find(world, cluster);
+    const struct cloud_site *found = cloud_cluster_find(world, cluster);
     const struct cloud_size *size = cloud_size_by_id(world, size_id);
     if (found == NULL)
         return refusal(404, "cluster not found");

@@ -14,7 +14,7 @@ struct cloud_size {
     int64_t memory_mb, disk_gb;
     double price_month;
 };
-struct cloud_cluster {
+struct cloud_site {
     char identifier[40];
     char name[40];
     char datacenter[40];
@@ -54,7 +54,7 @@ struct cloud_machine {
 enum cloud_list_mode { CLOUD_LIST_RIGHT, CLOUD_LIST_EMPTY, CLOUD_LIST_PARTIAL };
 
 struct cloud {
-    struct cloud_cluster *clusters;
+    struct cloud_site *clusters;
     struct cloud_size *sizes;
     struct cloud_group *groups;
     struct cloud_machine **machines; // in order of creation, gone ones too
@@ -95,7 +95,7 @@ struct cloud_answer cloud_delete_machine(struct world *world, const char *cluste
 struct cloud_answer cloud_delete_group(struct world *world, const char *cluster, const char *identifier);
 
 // NULL when absent.
-struct cloud_cluster *cloud_cluster_find(const struct world *world, const char *identifier);
+struct cloud_site *cloud_cluster_find(const struct world *world, const char *identifier);
 struct cloud_group *cloud_group_by_id(const struct world *world, const char *cluster, int64_t id);
 struct cloud_group *cloud_group_by_name(const struct world *world, const char *cluster, const char *name);
 const struct cloud_size *cloud_size_by_id(const struct world *world, int64_t id);

@@ -10,6 +10,10 @@
 
 #include "common/error.h"
 
+// The coordinator's Kubernetes door has readers of the same names, and the simulator links both.
+#define json_text world_json_text
+#define json_true world_json_true
+
 // Paths are keys joined by '.', such as "metadata.name"; a key that contains dots is reached by json_key().
 cJSON *json_at(const cJSON *root, const char *path); // NULL when absent; root may be NULL
 cJSON *json_key(const cJSON *object, const char *key);

@@ -14,7 +14,7 @@
 static cJSON *new_node(struct world *world, const struct cloud_machine *machine)
 {
     const struct cloud_size *size = cloud_size_by_id(world, machine->size_id);
-    const struct cloud_cluster *cluster = cloud_cluster_find(world, machine->cluster);
+    const struct cloud_site *cluster = cloud_cluster_find(world, machine->cluster);
     int32_t cpu = size == NULL ? 4 : size->cpu;
     int64_t memory_mb = size == NULL ? 8192 : size->memory_mb, disk_gb = size == NULL ? 80 : size->disk_gb;
     cJSON *node = json_of(

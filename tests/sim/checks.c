@@ -1,0 +1,316 @@
+// The rules that must never be broken, checked at every command, every effect, every word told to the core,
+// and now and then over the whole world.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "coordinator/model/cluster.h"
+#include "tests/sim/private.h"
+
+#define AUDIT_EVERY_MS 5000
+#define AUDIT_SLACK_MS 600000  // takeovers, throttling and lost calls on the way
+#define ORDER_LIFE_MS  3600000 // an intention is Ready or given up by then
+
+// --------------------------------------------------------------------------------------- looking things up
+
+static bool same_host(const char *a, const char *b)
+{
+    return a[0] != 0 && text_equal_fold(a, b);
+}
+
+// The intention that speaks for a machine, NULL: none.
+static const struct api_object *intention_of(const struct sim *sim, const struct cloud_machine *machine)
+{
+    for (size_t i = 0; i < api_count(sim->world->api, API_VPSIENODE); i++) {
+        const struct api_object *object = api_at(sim->world->api, API_VPSIENODE, i);
+        const cJSON *json = object->document->json;
+        if (strcmp(json_text(json, "spec.vpsieNodeIdentifier"), machine->identifier) == 0 ||
+            same_host(json_text(json, "spec.nodeName"), machine->hostname) ||
+            same_host(json_text(json, "status.nodeName"), machine->hostname) ||
+            same_host(json_text(json, "status.hostname"), machine->hostname))
+            return object;
+    }
+    return NULL;
+}
+
+static struct drain *drain_of(struct sim *sim, const struct process *process, const char *node_name)
+{
+    for (size_t i = 0; i < sim->drain_count; i++) {
+        if (sim->drains[i].process == process->number && strcmp(sim->drains[i].node_name, node_name) == 0)
+            return &sim->drains[i];
+    }
+    sim->drains = xrealloc_array(sim->drains, sim->drain_count + 1, sizeof *sim->drains);
+    struct drain *drain = &sim->drains[sim->drain_count++];
+    *drain = (struct drain){.node_name = xstrdup(node_name), .process = process->number};
+    return drain;
+}
+
+void check_death(struct sim *sim, const struct process *process)
+{
+    for (size_t i = 0; i < sim->drain_count;) {
+        if (sim->drains[i].process == process->number) {
+            free(sim->drains[i].node_name);
+            sim->drains[i] = sim->drains[--sim->drain_count];
+        } else {
+            i++;
+        }
+    }
+}
+
+static bool is_ours(const struct sim *sim, const char *node_name)
+{
+    const struct cloud_machine *machine = cloud_machine_by_node(sim->world, node_name);
+    if (machine == NULL) // only the Node is left
+        return true;
+    return !machine->master && (machine->call != 0 || intention_of(sim, machine) != NULL);
+}
+
+// Seen by this coordinator: our cordon stands in the Node that its watch or list has told it.
+static bool cordon_stands(const struct sim *sim, const char *node_name)
+{
+    const struct api_object *node = api_find(sim->world->api, API_NODE, "", node_name);
+    return node != NULL && json_true(node->document->json, "spec.unschedulable") &&
+           json_key(json_at(node->document->json, "metadata.annotations"), KEY_CORDONED_BY) != NULL;
+}
+
+// ------------------------------------------------------------------------------------- what is commanded
+
+static void check_eviction(struct sim *sim, struct process *process, const struct command *command)
+{
+    const struct api_object *pod = api_find(sim->world->api, API_POD, command->pod.space, command->pod.name);
+    if (pod == NULL || strcmp(pod->uid, command->pod.uid) != 0)
+        return;
+    const char *node_name = json_text(pod->document->json, "spec.nodeName");
+    if (!node_is_ready(sim->world, node_name))
+        return; // a broken node has no agent to ask
+    const struct drain *drain = drain_of(sim, process, node_name);
+    if (!drain->ready)
+        sim_break(sim,
+                  "%s of %s/%s on %s before its agent answered READY to a directive sent after the cordon",
+                  command_kind_name(command->kind), command->pod.space, command->pod.name, node_name);
+}
+
+static void check_directive(struct sim *sim, struct process *process, const struct command *command)
+{
+    struct drain *drain = drain_of(sim, process, command->directive.node_name);
+    if (command->directive.kind != DIRECTIVE_PREPARE_DRAIN)
+        return;
+    bool fresh = drain->cordon_confirmed || cordon_stands(sim, command->directive.node_name);
+    snprintf(drain->directive, sizeof drain->directive, "%s", fresh ? command->directive.directive_id : "");
+}
+
+static void check_marks(struct sim *sim, const char *node_name, const char *what)
+{
+    if (!is_ours(sim, node_name))
+        sim_break(sim, "%s of %s, which is not ours", what, node_name);
+}
+
+void check_command(struct sim *sim, struct process *process, const struct command *command)
+{
+    const char *what = command_kind_name(command->kind);
+    if (command_writes(command->kind)) {
+        if (sim->settings.core.dry_run)
+            sim_break(sim, "%s in a dry run", what);
+        if (!process->leading)
+            sim_break(sim, "%s by P%u, which does not lead", what, process->number);
+        if (command->term != process->term)
+            sim_break(sim, "%s with term %llu in term %llu", what, (unsigned long long)command->term,
+                      (unsigned long long)process->term);
+    }
+    switch (command->kind) {
+    case COMMAND_KUBE_EVICT:
+    case COMMAND_KUBE_DELETE_POD: check_eviction(sim, process, command); break;
+    case COMMAND_AGENT_DIRECTIVE: check_directive(sim, process, command); break;
+    case COMMAND_KUBE_CORDON: check_marks(sim, command->cordon.node_name, what); break;
+    case COMMAND_KUBE_LABEL_NODE: check_marks(sim, command->label_node.node_name, what); break;
+    case COMMAND_KUBE_DELETE_NODE: check_marks(sim, command->delete_node.node_name, what); break;
+    case COMMAND_KUBE_UNCORDON: {
+        struct drain *drain = drain_of(sim, process, command->cordon.node_name);
+        drain->cordon_confirmed = drain->ready = false;
+        drain->directive[0] = 0;
+        break;
+    }
+    default: break;
+    }
+}
+
+// A call that leaves the door. For an order: the one call of its intention.
+void check_sent(struct sim *sim, const struct call *call)
+{
+    const struct command *command = call->command;
+    if (command->kind != COMMAND_VPSIE_ADD_MACHINE)
+        return;
+    const char *key = command->key == NULL ? "" : command->key;
+    struct order *order = NULL;
+    for (size_t i = 0; i < sim->order_count && order == NULL; i++) {
+        if (strcmp(sim->orders[i].intention, key) == 0)
+            order = &sim->orders[i];
+    }
+    if (order == NULL) {
+        sim->orders = xrealloc_array(sim->orders, sim->order_count + 1, sizeof *sim->orders);
+        order = &sim->orders[sim->order_count++];
+        *order = (struct order){.intention = xstrdup(key)};
+    }
+    if (++order->calls > 1)
+        sim_break(sim, "a second call for the intention %s", key);
+}
+
+// ----------------------------------------------------------------------------------------- what it does
+
+static void check_limits(struct sim *sim, const struct command *command)
+{
+    const struct cloud_group *group =
+        cloud_group_by_id(sim->world, command->add_machine.cluster, command->add_machine.group_id);
+    if (group == NULL)
+        return;
+    int64_t machines = 0;
+    for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
+        const struct cloud_machine *machine = sim->world->cloud->machines[i];
+        machines +=
+            machine->group_id == group->id && machine->call != 0 && !machine->gone && !machine->leaving;
+    }
+    AUTOLIST struct api_list groups = api_snapshot(sim->world->api, API_NODEGROUP, NULL);
+    for (size_t i = 0; i < groups.count; i++) {
+        const cJSON *json = groups.items[i].document->json;
+        if (strcmp(groups.items[i].name, group->name) != 0)
+            continue;
+        if (machines > json_number(json, "spec.maxNodes", 0))
+            sim_break(sim, "group %s has %lld machines that we ordered, more than its maximum", group->name,
+                      (long long)machines);
+    }
+}
+
+static void check_minimum(struct sim *sim, const struct cloud_machine *leaving)
+{
+    int64_t left = 0;
+    const struct api_object *intention = intention_of(sim, leaving);
+    if (intention == NULL)
+        return;
+    const cJSON *json = intention->document->json;
+    const struct api_object *group =
+        api_find(sim->world->api, API_NODEGROUP, intention->space, json_text(json, "spec.nodeGroupName"));
+    if (group == NULL || json_text(group->document->json, "metadata.deletionTimestamp")[0] != 0 ||
+        json_text(json, "metadata.deletionTimestamp")[0] != 0)
+        return;
+    for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
+        const struct cloud_machine *machine = sim->world->cloud->machines[i];
+        left += machine->group_id == leaving->group_id && machine != leaving && !machine->gone &&
+                !machine->leaving;
+    }
+    if (left < json_number(group->document->json, "spec.minNodes", 0))
+        sim_break(sim, "the removal of %s leaves %lld machines, fewer than the minimum", leaving->node_name,
+                  (long long)left);
+}
+
+void check_before_effect(struct sim *sim, const struct command *command)
+{
+    if (command->kind != COMMAND_VPSIE_DELETE_MACHINE)
+        return;
+    const struct cloud_machine *machine = cloud_machine_find(sim->world, command->delete_machine.identifier);
+    if (machine == NULL || machine->gone || machine->leaving)
+        return;
+    if (machine->master || !is_ours(sim, machine->node_name))
+        sim_break(sim, "%s, which is not ours, is deleted", machine->node_name);
+    if (!machine->registered || !node_is_ready(sim->world, machine->node_name))
+        return; // never joined, or broken
+    size_t pods = count_movable_pods(sim->world, machine->node_name);
+    if (pods > 0)
+        sim_break(sim, "%s is deleted with %zu pods on it", machine->node_name, pods);
+    check_minimum(sim, machine);
+}
+
+void check_after_effect(struct sim *sim, const struct command *command)
+{
+    if (command->kind == COMMAND_VPSIE_ADD_MACHINE)
+        check_limits(sim, command);
+    for (size_t i = 0; i < sim->cordon_count; i++) {
+        const struct api_object *node = api_find(sim->world->api, API_NODE, "", sim->cordons[i]);
+        if (node != NULL && !json_true(node->document->json, "spec.unschedulable"))
+            sim_break(sim, "a person's cordon of %s was lifted by %s", sim->cordons[i],
+                      command_kind_name(command->kind));
+    }
+}
+
+// --------------------------------------------------------------------------------- what the core is told
+
+void check_told(struct sim *sim, const struct process *process, const struct call *call, enum outcome outcome)
+{
+    const struct command *command = call->command;
+    if (command->kind == COMMAND_KUBE_CORDON && outcome == OUTCOME_OK)
+        drain_of(sim, process, command->cordon.node_name)->cordon_confirmed = true;
+    if (command->kind != COMMAND_VPSIE_ADD_MACHINE || outcome != OUTCOME_THROTTLED)
+        return;
+    for (size_t i = 0; i < sim->order_count; i++) {
+        if (command->key != NULL && strcmp(sim->orders[i].intention, command->key) == 0)
+            sim->orders[i].calls = 0; // 429: not placed, and may be asked again
+    }
+}
+
+void check_report(struct sim *sim, const struct process *process, const struct agent_report_facts *report)
+{
+    struct drain *drain = drain_of(sim, process, report->node_name);
+    if (drain->directive[0] != 0 && strcmp(report->directive_id, drain->directive) == 0 &&
+        report->directive_verdict.state == EVIDENCE_READY)
+        drain->ready = true;
+}
+
+// ---------------------------------------------------------------------------------------- now and then
+
+static void audit_machines(struct sim *sim)
+{
+    int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
+    for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
+        const struct cloud_machine *machine = sim->world->cloud->machines[i];
+        if (machine->call == 0 || machine->gone || machine->leaving ||
+            sim->world->now_ms - machine->created_ms < bound_ms + AUDIT_SLACK_MS)
+            continue;
+        if (intention_of(sim, machine) == NULL)
+            sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention", machine->hostname,
+                      (long long)((sim->world->now_ms - machine->created_ms) / 1000));
+    }
+}
+
+static void audit_intentions(struct sim *sim)
+{
+    int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
+    for (size_t i = 0; i < api_count(sim->world->api, API_VPSIENODE); i++) {
+        const struct api_object *object = api_at(sim->world->api, API_VPSIENODE, i);
+        const cJSON *json = object->document->json;
+        int64_t age_ms = sim->world->now_ms - json_time_ms(json, "metadata.creationTimestamp");
+        const char *phase = json_text(json, "status.phase");
+        bool settled = strcmp(phase, "Ready") == 0 || strcmp(phase, "Failed") == 0 ||
+                       strcmp(phase, "Terminating") == 0 || strcmp(phase, "Deleting") == 0 ||
+                       json_text(json, "metadata.deletionTimestamp")[0] != 0;
+        bool called = json_key(json_at(json, "metadata.annotations"), KEY_CREATION_REQUESTED) != NULL;
+        if (settled)
+            continue;
+        if (called && age_ms > bound_ms + AUDIT_SLACK_MS &&
+            json_text(json, "spec.vpsieNodeIdentifier")[0] == 0 && json_text(json, "spec.nodeName")[0] == 0)
+            sim_break(sim, "intention %s was called for %lld s ago and is forgotten", object->name,
+                      (long long)(age_ms / 1000));
+        if (age_ms > ORDER_LIFE_MS)
+            sim_break(sim, "intention %s is %s after %lld s", object->name, phase,
+                      (long long)(age_ms / 1000));
+    }
+}
+
+static void audit_strangers(struct sim *sim)
+{
+    for (size_t i = 0; i < api_count(sim->world->api, API_NODE); i++) {
+        const struct api_object *node = api_at(sim->world->api, API_NODE, i);
+        if (!is_ours(sim, node->name) &&
+            json_key(json_at(node->document->json, "metadata.annotations"), KEY_CORDONED_BY) != NULL)
+            sim_break(sim, "%s, which is not ours, carries our cordon", node->name);
+    }
+}
+
+void check_world(struct sim *sim)
+{
+    if (sim->world->now_ms - sim->last_audit_ms < AUDIT_EVERY_MS)
+        return;
+    sim->last_audit_ms = sim->world->now_ms;
+    audit_machines(sim);
+    audit_intentions(sim);
+    audit_strangers(sim);
+}
