@@ -295,7 +295,8 @@ void stage_start_coordinator(struct stage *stage, int index, const char *const *
     if (stage->agent_port[index] == 0) {
         stage->agent_port[index] = free_port();
         stage->web_port[index] = free_port();
-        snprintf(stage->socket[index], sizeof stage->socket[index], "%s/admin-%d.sock", stage->dir, index);
+        AUTOFREE char *path = xprintf("%s/admin-%d.sock", stage->dir, index);
+        strncpy(stage->socket[index], path, sizeof stage->socket[index] - 1);
     }
     struct arena *arena = arena_create(4096);
     struct process_arguments arguments = {0};
