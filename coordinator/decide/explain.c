@@ -12,21 +12,6 @@ static void add_row(struct explanation *out, struct arena *arena, const char *na
     explanation_add(out, arena, name, &answer);
 }
 
-double policy_node_price(struct core *core, const struct node *node)
-{
-    const struct group *group = node->intention != NULL ? node->intention->group : NULL;
-    if (group == NULL)
-        return 0.0;
-    const struct cloud_offers *offers = cluster_offers(core->cluster, group->facts.datacenter_id);
-    if (offers == NULL)
-        return 0.0;
-    int64_t size = policy_size_id(core, node->intention->group);
-    for (uint32_t i = 0; i < offers->offer_count; i++)
-        if (offers->offers[i].id == size)
-            return offers->offers[i].price_hour;
-    return 0.0;
-}
-
 // ------------------------------------------------------------------------------------------------ a node
 
 static void add_plan_rows(struct core *core, struct node *node, struct arena *arena, struct explanation *out,

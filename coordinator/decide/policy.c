@@ -27,11 +27,7 @@ void policy_free(struct core *core)
 static void pod_changed(struct core *core, const char *space, const char *name)
 {
     struct pod *pod = cluster_pod(core->cluster, space, name);
-    if (pod == NULL)
-        return;
-    if (pod->node != NULL)
-        policy_node_window(core, pod->node);
-    if (!policy_pod_waits(core, pod))
+    if (pod == NULL || !policy_pod_waits(core, pod))
         return;
     if (core->burst_opened_ms == 0)
         core->burst_opened_ms = core->now_ms;
@@ -61,8 +57,14 @@ void policy_event(struct core *core, const struct event *event)
     assert(core->policy != NULL);
     if (event->kind != EVENT_TIMER)
         core->policy->status_wanted = true;
+    if (core->touched_node != NULL)
+        policy_node_window(core, core->touched_node);
     switch (event->kind) {
     case EVENT_OBJECT: object_changed(core, event); break;
+    case EVENT_OBJECT_GONE:
+        if (event->gone.kind == OBJECT_NODEGROUP || event->gone.kind == OBJECT_CONFIG)
+            core->policy->look_wanted = true;
+        break;
     case EVENT_AGENT_REPORT: node_changed(core, event->report->node_name); break;
     case EVENT_OUTCOME:
         // offers or VPSie groups may have arrived, an order may have been refused

@@ -43,7 +43,10 @@ struct policy_shared {
     int64_t last_order_ms;   // any group's
     bool status_wanted;      // something happened since the groups' status was looked at last
     int64_t status_next_ms;  // not before
-    bool limits_said;        // the event that an AutoscalerConfig's limit began to bind was sent
+    // money, since midnight UTC
+    int64_t cost_at_ms; // up to when `cost_today` counts; 0: not begun
+    int64_t cost_midnight_ms;
+    double cost_today;
     struct policy_said said[POLICY_SAID_SLOTS];
 };
 
@@ -158,6 +161,18 @@ struct node_fit {
     char needed[160]; // a waiting pod that counts on this node, "" when none
 };
 struct node_fit policy_node_fit(struct core *core, struct node *node, struct arena *arena);
+
+// ---------------------------------------------------------------------------------------- money
+// By VPSie's own prices an hour; an approximation: machines are counted every few seconds, and what was spent
+// before this coordinator led is taken from the ages of the machines that are still there.
+struct policy_cost {
+    double per_hour;     // now
+    double today;        // since midnight UTC
+    double at_max_today; // had every group been at its maximum since midnight
+};
+double policy_group_price(struct core *core, struct group *group); // one machine, an hour; 0 when not known
+struct policy_cost policy_cost(struct core *core);
+void policy_cost_update(struct core *core);
 
 // ---------------------------------------------------------------------------------------- places to pack on
 // Free space as decisions see it: nodes in service less what leaves, the pods of leaving nodes put first,

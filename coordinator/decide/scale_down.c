@@ -42,6 +42,7 @@ void scale_down_consider(struct core *core)
 {
     if (!core->synced || !core->leading || !core->taken_over || !shrink_due(core))
         return;
+    policy_cost_update(core);
     arena_reset(core->policy->scratch);
     struct shrink shrink = {.core = core, .arena = core->policy->scratch};
     find_leavers(&shrink);

@@ -1,0 +1,260 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/admin/view.h"
+
+static void copy(char *buffer, size_t bytes, const char *text)
+{
+    snprintf(buffer, bytes, "%s", text);
+}
+
+const char *view_state(const struct core *core, char *detail, size_t bytes)
+{
+    copy(detail, bytes, "");
+    if (!core->leading) {
+        if (core->holder[0] != '\0')
+            snprintf(detail, bytes, "%s leads", core->holder);
+        else
+            copy(detail, bytes, "nobody leads");
+        return "STANDBY";
+    }
+    if (!core->synced || !core->taken_over) {
+        copy(detail, bytes,
+             core->synced ? "taking over: reading what the last leader left"
+                          : "reading the cluster for the first time");
+        return "STARTING";
+    }
+    if (core->config.dry_run) {
+        copy(detail, bytes, "decides and writes nothing");
+        return "DRY RUN";
+    }
+    if (core->paused || core->brakes[BRAKE_PAUSED].on) {
+        copy(detail, bytes,
+             core->paused_reason[0] != '\0' ? core->paused_reason : core->brakes[BRAKE_PAUSED].detail);
+        return "PAUSED";
+    }
+    static const enum brake ORDER[] = {BRAKE_PREDECESSOR,    BRAKE_GROUPS_GONE, BRAKE_KUBE_UNREACHABLE,
+                                       BRAKE_CLOUD_UNUSABLE, BRAKE_CLOUD_LIST,  BRAKE_MANY_BROKEN,
+                                       BRAKE_AGENTS_SILENT};
+    for (size_t i = 0; i < sizeof(ORDER) / sizeof(ORDER[0]); i++)
+        if (core->brakes[ORDER[i]].on) {
+            copy(detail, bytes, core->brakes[ORDER[i]].detail);
+            return ORDER[i] == BRAKE_PREDECESSOR ? "DRY RUN" : "HOLDING";
+        }
+    return "ACTING";
+}
+
+// ------------------------------------------------------------------------------------------------ needs you
+
+static void need(struct view *view, const char *what, const char *look)
+{
+    json_object(&view->json, NULL);
+    json_string(&view->json, "what", what);
+    json_string(&view->json, "look", look);
+    json_end(&view->json);
+}
+
+static const char *brake_advice(enum brake brake)
+{
+    switch (brake) {
+    case BRAKE_PREDECESSOR:
+    case BRAKE_GROUPS_GONE:
+    case BRAKE_PAUSED: return "resume";
+    case BRAKE_AGENTS_SILENT: return "agents";
+    case BRAKE_MANY_BROKEN: return "nodes";
+    case BRAKE_CLOUD_LIST:
+    case BRAKE_CLOUD_UNUSABLE: return "see the VPSie panel, and the coordinator's log";
+    case BRAKE_KUBE_UNREACHABLE:
+    case BRAKE_COUNT: break;
+    }
+    return "see the coordinator's log";
+}
+
+static void need_brakes(struct view *view)
+{
+    char text[400];
+    for (int i = 0; i < BRAKE_COUNT; i++) {
+        const struct brake_state *brake = &view->core->brakes[i];
+        if (!brake->on)
+            continue;
+        snprintf(text, sizeof(text), "%s: %s", brake_name((enum brake)i), brake->detail);
+        need(view, text, brake_advice((enum brake)i));
+    }
+}
+
+static void need_groups(struct view *view)
+{
+    struct core *core = view->core;
+    char text[400], look[300], since[32];
+    for (uint32_t i = 0; i < core->cluster->group_count; i++) {
+        struct group *group = core->cluster->groups[i];
+        const struct group_life *life = group_life(core, group);
+        const struct group_life_private *policy = group_policy(core, group);
+        const char *name = group->facts.name;
+        if (!group->facts.managed)
+            continue;
+        snprintf(look, sizeof(look), "explain group %s", name);
+        if (group->facts.invalid[0] != '\0') {
+            snprintf(text, sizeof(text), "%.100s has an invalid spec: %.250s", name, group->facts.invalid);
+            need(view, text, look);
+        } else if (life->problem[0] != '\0') {
+            snprintf(text, sizeof(text), "%.100s: %.250s", name, life->problem);
+            need(view, text, look);
+        }
+        if (life->backoff_until_ms > core->now_ms) {
+            snprintf(text, sizeof(text), "%.100s: orders refused: %.200s", name, life->backoff_reason);
+            need(view, text, look);
+        }
+        if (life->surplus > 0) {
+            snprintf(text, sizeof(text), "%.100s has %d machine%s nobody asked for", name, life->surplus,
+                     policy_plural((uint32_t)life->surplus));
+            need(view, text, look);
+        }
+        bool full = (int64_t)life_counts(core, group).total >= (int64_t)group->facts.max_nodes;
+        if (policy->pending > 0 && full && core->policy->helpless > 0) {
+            text_format_duration(since, sizeof(since), core->now_ms - policy->pending_since_ms);
+            snprintf(text, sizeof(text), "%.100s at max: %u pod%s wait%s %s", name, policy->pending,
+                     policy_plural(policy->pending), policy->pending == 1 ? "s" : "", since);
+            need(view, text, look);
+        }
+    }
+}
+
+// One pod stands for all that wait for the same reason in vain.
+static void need_pods(struct view *view)
+{
+    const struct core *core = view->core;
+    if (core->policy->helpless == 0)
+        return;
+    for (const struct pod *pod = core->cluster->unbound; pod != NULL; pod = pod->next) {
+        if (!policy_pod_waits(core, pod) || !text_starts_with(pod->verdict, "no group can help"))
+            continue;
+        char text[400], look[600], since[32];
+        text_format_duration(since, sizeof(since), core->now_ms - pod->unschedulable_since_ms);
+        snprintf(text, sizeof(text), "%u pod%s unhelped, such as %.80s for %s: %.200s",
+                 core->policy->helpless, policy_plural(core->policy->helpless), pod->name, since,
+                 pod->verdict);
+        snprintf(look, sizeof(look), "explain pod %s/%s", pod->space, pod->name);
+        need(view, text, look);
+        return;
+    }
+}
+
+static void need_doors(struct view *view)
+{
+    const struct core *core = view->core;
+    const struct view_extra *extra = view->extra;
+    if (!core->kube_reachable && core->synced && !core->brakes[BRAKE_KUBE_UNREACHABLE].on)
+        need(view, "the API server cannot be reached", "see the coordinator's log");
+    if (extra->kube_detail[0] != '\0')
+        need(view, extra->kube_detail, "see the coordinator's log");
+    if (!core->cloud_usable && core->leading && !core->brakes[BRAKE_CLOUD_UNUSABLE].on)
+        need(view, core->cloud_detail[0] != '\0' ? core->cloud_detail : "VPSie cannot be used",
+             "see the coordinator's log");
+    if (extra->vpsie_detail[0] != '\0')
+        need(view, extra->vpsie_detail, "see the coordinator's log");
+}
+
+// ------------------------------------------------------------------------------------------------ all of it
+
+static void heading(struct view *view)
+{
+    const struct core *core = view->core;
+    const struct view_extra *extra = view->extra;
+    struct json *json = &view->json;
+    char detail[300];
+    json_string(json, "state", view_state(core, detail, sizeof(detail)));
+    json_string(json, "stateDetail", detail);
+    json_string(json, "identity", extra->identity);
+    json_string(json, "leader", core->leading ? extra->identity : core->holder);
+    json_integer(json, "term", (int64_t)core->term);
+    json_string(json, "version", extra->version);
+    json_time(json, "startedAt", extra->started_ms);
+    json_time(json, "lastDecidedAt", core->last_decided_ms);
+    json_object(json, "vpsie");
+    json_bool(json, "usable", core->cloud_usable);
+    json_string(json, "detail", core->cloud_detail);
+    json_integer(json, "callsUsed", core->calls_used);
+    json_integer(json, "callsLimit", core->calls_limit);
+    json_end(json);
+    json_object(json, "kubernetes");
+    json_bool(json, "reachable", core->kube_reachable);
+    json_bool(json, "synced", core->synced);
+    json_string(json, "detail", extra->kube_detail);
+    json_end(json);
+    json_object(json, "queue");
+    json_integer(json, "length", (int64_t)extra->queue_length);
+    json_integer(json, "capacity", (int64_t)extra->queue_capacity);
+    json_end(json);
+}
+
+// Agents that spoke lately, of the nodes that should have one.
+static void agents(struct view *view)
+{
+    const struct core *core = view->core;
+    int64_t heard = 0, expected = 0;
+    for (uint32_t i = 0; i < core->cluster->node_count; i++) {
+        const struct node *node = core->cluster->nodes[i];
+        bool alive =
+            node->agent != NULL && core->now_ms - node->agent->heard_ms <= core->config.agent_silent_ms;
+        heard += alive;
+        expected += alive || node->agent != NULL || node->intention != NULL;
+    }
+    json_object(&view->json, "agents");
+    json_integer(&view->json, "heard", heard);
+    json_integer(&view->json, "expected", expected);
+    json_integer(&view->json, "connected", view->extra->agents_connected);
+    json_end(&view->json);
+}
+
+static void figures(struct view *view)
+{
+    struct core *core = view->core;
+    struct json *json = &view->json;
+    json_object(json, "pods");
+    json_integer(json, "waiting", core->policy->waiting);
+    json_integer(json, "unhelped", core->policy->helpless);
+    json_end(json);
+    struct policy_cost cost = policy_cost(core);
+    json_object(json, "cost");
+    json_real(json, "perHour", cost.per_hour, 4);
+    json_real(json, "today", cost.today, 2);
+    json_real(json, "atMaxToday", cost.at_max_today, 2);
+    json_end(json);
+    json_object(json, "totals");
+    json_integer(json, "machinesOrdered", (int64_t)core->machines_ordered);
+    json_integer(json, "machinesDeleted", (int64_t)core->machines_deleted);
+    json_integer(json, "podsEvicted", (int64_t)core->pods_evicted);
+    json_integer(json, "ordersUnknown", (int64_t)core->orders_unknown);
+    json_end(json);
+    json_array(json, "brakes");
+    for (int i = 0; i < BRAKE_COUNT; i++) {
+        if (!core->brakes[i].on)
+            continue;
+        json_object(json, NULL);
+        json_string(json, "brake", brake_name((enum brake)i));
+        json_string(json, "detail", core->brakes[i].detail);
+        json_time(json, "since", core->brakes[i].since_ms);
+        json_end(json);
+    }
+    json_end(json);
+}
+
+void view_status(struct view *view)
+{
+    heading(view);
+    agents(view);
+    json_array(&view->json, "needsYou");
+    need_brakes(view);
+    need_doors(view);
+    need_groups(view);
+    need_pods(view);
+    json_end(&view->json);
+    view_groups(view);
+    figures(view);
+    const struct core *core = view->core;
+    const struct decision *last =
+        core->next_decision_id > 0 ? core_decision(core, core->next_decision_id) : NULL;
+    if (last != NULL)
+        view_decision(view, "last", last);
+}

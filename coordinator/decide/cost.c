@@ -1,0 +1,85 @@
+#include "coordinator/decide/policy.h"
+
+#define HOUR_MS 3600000.0
+#define DAY_MS  86400000
+
+double policy_group_price(struct core *core, struct group *group)
+{
+    const struct cloud_offers *offers = cluster_offers(core->cluster, group->facts.datacenter_id);
+    int64_t size = policy_size_id(core, group);
+    for (uint32_t i = 0; offers != NULL && i < offers->offer_count; i++)
+        if (offers->offers[i].id == size)
+            return offers->offers[i].price_hour;
+    return 0.0;
+}
+
+double policy_node_price(struct core *core, const struct node *node)
+{
+    struct group *group = node->intention != NULL ? node->intention->group : NULL;
+    return group != NULL ? policy_group_price(core, group) : 0.0;
+}
+
+static double per_hour(struct core *core)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < core->cluster->group_count; i++) {
+        struct group *group = core->cluster->groups[i];
+        if (group->facts.managed)
+            sum += policy_group_price(core, group) * life_counts(core, group).total;
+    }
+    return sum;
+}
+
+// What the machines that are there have cost since midnight.
+static double since_midnight(struct core *core, int64_t midnight_ms)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < core->cluster->intention_count; i++) {
+        const struct intention *intention = core->cluster->intentions[i];
+        if (intention->group == NULL || intention->facts.phase == INTENTION_FAILED)
+            continue;
+        int64_t from_ms =
+            intention->facts.created_ms > midnight_ms ? intention->facts.created_ms : midnight_ms;
+        if (from_ms < core->now_ms)
+            sum += policy_group_price(core, intention->group) * (double)(core->now_ms - from_ms) / HOUR_MS;
+    }
+    return sum;
+}
+
+void policy_cost_update(struct core *core)
+{
+    struct policy_shared *policy = core->policy;
+    int64_t midnight_ms = core->now_ms - core->now_ms % DAY_MS;
+    double rate = per_hour(core);
+    if (policy->cost_at_ms == 0 || rate <= 0.0) {
+        // also while the prices are not known yet
+        policy->cost_today = since_midnight(core, midnight_ms);
+        policy->cost_at_ms = rate > 0.0 ? core->now_ms : 0;
+    } else if (midnight_ms != policy->cost_midnight_ms) {
+        policy->cost_today = rate * (double)(core->now_ms - midnight_ms) / HOUR_MS;
+        policy->cost_at_ms = core->now_ms;
+    } else {
+        policy->cost_today += rate * (double)(core->now_ms - policy->cost_at_ms) / HOUR_MS;
+        policy->cost_at_ms = core->now_ms;
+    }
+    policy->cost_midnight_ms = midnight_ms;
+}
+
+struct policy_cost policy_cost(struct core *core)
+{
+    const struct policy_shared *policy = core->policy;
+    int64_t midnight_ms = core->now_ms - core->now_ms % DAY_MS;
+    struct policy_cost cost = {.per_hour = per_hour(core)};
+    if (policy->cost_at_ms != 0 && policy->cost_midnight_ms == midnight_ms)
+        cost.today =
+            policy->cost_today + cost.per_hour * (double)(core->now_ms - policy->cost_at_ms) / HOUR_MS;
+    else
+        cost.today = since_midnight(core, midnight_ms);
+    for (uint32_t i = 0; i < core->cluster->group_count; i++) {
+        struct group *group = core->cluster->groups[i];
+        if (group->facts.managed && group->facts.max_nodes > 0)
+            cost.at_max_today += policy_group_price(core, group) * group->facts.max_nodes *
+                                 (double)(core->now_ms - midnight_ms) / HOUR_MS;
+    }
+    return cost;
+}
