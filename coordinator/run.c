@@ -210,12 +210,9 @@ static void dispatch(struct run *run, const struct command *command)
     metric_add(run->commands_metric[command->kind], 1);
     switch (command->kind) {
     case COMMAND_NOTE: log_note(command); return;
-    case COMMAND_OPERATOR_REPLY: {
-        AUTOFREE char *json = view_operator_reply(command->operator_reply.ok, command->operator_reply.text,
-                                                  command->operator_reply.code);
-        admin_reply(run->admin, command->operator_reply.request_id, json);
+    case COMMAND_OPERATOR_REPLY:
+        admin_reply(run->admin, command->operator_reply.request_id, admin_operator_reply(command));
         return;
-    }
     case COMMAND_AGENT_DIRECTIVE: fleet_submit(run->fleet, command_copy(command)); break;
     case COMMAND_VPSIE_LIST_MACHINES:
     case COMMAND_VPSIE_LIST_GROUPS:
@@ -260,57 +257,36 @@ static void step_timer(struct run *run)
 
 // ---------------------------------------------------------------------------------------------- operators
 
-static void fill_extra(struct run *run, const struct kube_health *kube, struct view_extra *extra)
-{
-    struct fleet_health fleet;
-    fleet_health(run->fleet, &fleet);
-    *extra = (struct view_extra){.version = version_text(),
-                                 .identity = run->identity,
-                                 .started_ms = run->started_ms,
-                                 .kube_synced = kube->synced,
-                                 .kube_reachable = kube->reachable,
-                                 .kube_detail = kube->detail,
-                                 .kube_server = kube->server,
-                                 .agents_connected = fleet.connections,
-                                 .agents_identified = fleet.identified,
-                                 .reports = fleet.reports,
-                                 .reports_refused = fleet.refused,
-                                 .queue_length = (uint32_t)queue_length(run->queue),
-                                 .queue_capacity = QUEUE_CAPACITY,
-                                 .log_level = log_level_name(log_get_level())};
-}
-
-static void operate(struct run *run, const struct admin_request *request, struct view_action *action)
-{
-    struct event *event = event_create(EVENT_OPERATOR);
-    event->operator_request.verb = action->verb;
-    event->operator_request.request_id = request->id;
-    event->operator_request.argument =
-        arena_strdup(event->arena, action->argument != NULL ? action->argument : "");
-    log_event(LOG_INFO, "operator", LOG_S("request", request->json), LOG_END);
-    step(run, event);
-    event_destroy(event);
-}
-
-static void answer_request(struct run *run, struct admin_request *request)
+static char *render(struct run *run, const struct admin_request *request)
 {
     struct kube_health kube;
+    struct fleet_health fleet;
+    char admin_detail[256];
     kube_health(run->kube, &kube);
-    struct view_extra extra;
-    fill_extra(run, &kube, &extra);
-    struct view_action action = view_request(run->core, &extra, request->json);
-    enum log_level level;
-    switch (action.kind) {
-    case VIEW_OPERATOR: operate(run, request, &action); break;
-    case VIEW_LOG_LEVEL:
-        if (log_parse_level(action.argument, &level, NULL) == 0) {
-            log_set_level(level);
-        }
-        admin_reply(run->admin, request->id, action.json);
-        break;
-    case VIEW_ANSWER: admin_reply(run->admin, request->id, action.json); break;
+    fleet_health(run->fleet, &fleet);
+    admin_problem(run->admin, admin_detail, sizeof admin_detail);
+    struct view_extra extra = {.version = version_text(),
+                               .identity = run->identity,
+                               .started_ms = run->started_ms,
+                               .kube_detail = kube.detail,
+                               .vpsie_detail = "",
+                               .admin_detail = admin_detail,
+                               .agents_connected = fleet.identified,
+                               .queue_length = queue_length(run->queue),
+                               .queue_capacity = QUEUE_CAPACITY};
+    return view_render(run->core, &extra, request);
+}
+
+static void answer_request(struct run *run, const struct admin_request *request)
+{
+    struct event *event = admin_request_event(request);
+    if (event == NULL) {
+        admin_reply(run->admin, request->id, render(run, request));
+        return;
     }
-    view_action_free(&action);
+    log_event(LOG_INFO, "an operator asks", LOG_S("command", admin_command_name(request->command)), LOG_END);
+    step(run, event);
+    event_destroy(event);
 }
 
 // ---------------------------------------------------------------------------------------------- the round
@@ -348,7 +324,7 @@ static void live(struct run *run)
         }
         if (now_ms - run->gauges_ms >= GAUGES_EVERY_MS) {
             run->gauges_ms = now_ms;
-            gauges_update(run->core);
+            metrics_from_core(run->core);
             metric_set(run->queue_metric, (double)queue_length(run->queue));
         }
     }

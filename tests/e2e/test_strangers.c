@@ -69,7 +69,7 @@ static void an_agent_that_lies_about_its_node_is_not_believed(void **state)
     }
     process_argument(&arguments, "--node-name=master-1");
     process_argument(&arguments, "--interval=1s");
-    process_argument(&arguments, "--listen=");
+    process_argument(&arguments, "--listen=-");
     struct process liar = {0};
     char log_path[300];
     struct error error = {0};

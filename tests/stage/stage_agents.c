@@ -60,7 +60,7 @@ static void start_agent(struct stage *stage, const char *node, const struct host
         arena_printf(arena, "--ca-file=%s/ca.pem", stage->dir),
         arena_printf(arena, "--token-file=%s", token_file),
         "--interval=1s",
-        "--listen=",
+        "--listen=-",
         "--log-format=text",
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
