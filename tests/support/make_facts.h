@@ -9,7 +9,8 @@
 #define MIB (INT64_C(1) << 20)
 #define GIB (INT64_C(1) << 30)
 
-// Arrays in place: LABELS({"a", "1"}, {"b", "2"}), sorted by key.
+// Arrays in place, living as long as the block they are written in: LABELS({"a", "1"}, {"b", "2"}), sorted by
+// key.
 #define LABELS(...)                                                                                          \
     ((struct labels){.items = (const struct label[]){__VA_ARGS__},                                           \
                      .count = sizeof((const struct label[]){__VA_ARGS__}) / sizeof(struct label)})
