@@ -106,8 +106,8 @@ static int copy_machines(struct stage *stage, struct machine_seen *out)
         if (machine->master || machine->gone || !machine->registered || !machine->alive) {
             continue;
         }
-        snprintf(out[count].identifier, sizeof out[count].identifier, "%s", machine->identifier);
-        snprintf(out[count].node, sizeof out[count].node, "%s", machine->node_name);
+        snprintf(out[count].identifier, sizeof out[count].identifier, "%.39s", machine->identifier);
+        snprintf(out[count].node, sizeof out[count].node, "%.79s", machine->node_name);
         out[count++].size_id = machine->size_id;
     }
     return count;
@@ -135,8 +135,8 @@ static void match_agents(struct stage *stage, const struct machine_seen *machine
             agent = &stage->agents[i];
             memset(agent, 0, sizeof *agent);
             agent->used = true;
-            snprintf(agent->node, sizeof agent->node, "%s", machines[m].node);
-            snprintf(agent->machine, sizeof agent->machine, "%s", machines[m].identifier);
+            snprintf(agent->node, sizeof agent->node, "%.79s", machines[m].node);
+            snprintf(agent->machine, sizeof agent->machine, "%.39s", machines[m].identifier);
             char root[256];
             snprintf(root, sizeof root, "%.150s/host-%.60s", stage->dir, agent->node);
             const struct cloud_size *size = cloud_size_by_id(stage->world, machines[m].size_id);
