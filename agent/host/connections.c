@@ -20,9 +20,10 @@ struct address {
 static bool scan_address(const char **cursor, struct address *out)
 {
     uint64_t word, port;
-    const char *text = *cursor;
+    const char *text = *cursor + strspn(*cursor, " ");
     for (out->count = 0; out->count < 4 && *text != ':'; out->count++) {
-        if (!scan_hex(&text, &word, 8))
+        const char *from = text;
+        if (!scan_hex(&text, &word, 8) || text - from != 8)
             return false;
         out->words[out->count] = (uint32_t)word;
     }
