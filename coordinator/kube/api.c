@@ -38,7 +38,8 @@ struct api {
     pthread_mutex_t state_lock;
     int64_t failing_since_ms; // 0: answering
     int64_t answered_ms;      // when it answered last
-    bool reachable, known;
+    bool known;
+    bool reachable; // atomic: asked by threads that must not wait for a telling
 };
 
 // ---------------------------------------------------------------------------------------------- transport
@@ -205,38 +206,33 @@ static char *authorization(struct api *api)
 // Callers that see a change tell it one after the other, in the order in which it happened.
 static void note_answer(struct api *api, bool answered, int64_t started_ms, const char *detail)
 {
-    static struct metric *gauge;
     pthread_mutex_lock(&api->state_lock);
-    if (!gauge)
-        gauge = metrics_gauge("vpsie_autoscaler_kube_reachable", NULL, "1 while the API server answers.");
-    bool changed = false;
+    bool reachable = __atomic_load_n(&api->reachable, __ATOMIC_SEQ_CST);
+    bool changed;
     if (answered) {
         api->failing_since_ms = 0;
         api->answered_ms = clock_monotonic_ms();
-        changed = !api->known || !api->reachable;
-        api->known = api->reachable = true;
+        changed = !api->known || !reachable;
     } else {
         if (api->failing_since_ms == 0)
             api->failing_since_ms = started_ms > api->answered_ms ? started_ms : api->answered_ms;
         bool long_enough = clock_monotonic_ms() - api->failing_since_ms >= API_UNREACHABLE_MS;
-        changed = long_enough && (!api->known || api->reachable);
-        if (changed)
-            api->known = true, api->reachable = false;
+        changed = long_enough && (!api->known || reachable);
     }
     if (changed) {
-        metric_set(gauge, api->reachable ? 1 : 0);
+        api->known = true;
+        __atomic_store_n(&api->reachable, answered, __ATOMIC_SEQ_CST);
+        metric_set(metrics_gauge("vpsie_autoscaler_kube_reachable", NULL, "1 while the API server answers."),
+                   answered ? 1 : 0);
         if (api->options.on_state)
-            api->options.on_state(api->options.context, api->reachable, api->reachable ? "" : detail);
+            api->options.on_state(api->options.context, answered, answered ? "" : detail);
     }
     pthread_mutex_unlock(&api->state_lock);
 }
 
 bool api_reachable(struct api *api)
 {
-    pthread_mutex_lock(&api->state_lock);
-    bool reachable = api->known && api->reachable;
-    pthread_mutex_unlock(&api->state_lock);
-    return reachable;
+    return __atomic_load_n(&api->reachable, __ATOMIC_SEQ_CST);
 }
 
 static void count_call(const struct api_request *request, const struct http_response *response,

@@ -300,7 +300,6 @@ static void fill_saved(cJSON *object, const struct saved_state *state)
 
 static void tell(struct lease *lease)
 {
-    static struct metric *leading_gauge, *term_gauge;
     char holder[HOLDER_BYTES_MAX];
     struct arena *arena = arena_create(512);
     struct lease_news news = {.holder = holder};
@@ -310,13 +309,10 @@ static void tell(struct lease *lease)
     memcpy(holder, lease->holder, sizeof(holder));
     pthread_mutex_unlock(&lease->lock);
     lease_saved(lease, arena, &news.saved);
-    if (!leading_gauge) {
-        leading_gauge = metrics_gauge("vpsie_autoscaler_kube_lease_leading", NULL, "1 while this one leads.");
-        term_gauge =
-            metrics_gauge("vpsie_autoscaler_kube_lease_term", NULL, "Term of leadership, 0 without.");
-    }
-    metric_set(leading_gauge, news.leading ? 1 : 0);
-    metric_set(term_gauge, (double)news.term);
+    metric_set(metrics_gauge("vpsie_autoscaler_kube_lease_leading", NULL, "1 while this one leads."),
+               news.leading ? 1 : 0);
+    metric_set(metrics_gauge("vpsie_autoscaler_kube_lease_term", NULL, "Term of leadership, 0 without."),
+               (double)news.term);
     log_event(LOG_INFO, news.leading ? "leading" : "not leading", LOG_I("term", news.term),
               LOG_S("holder", holder), LOG_S("lease", lease->options.name), LOG_END);
     lease->options.on_news(lease->options.context, &news);

@@ -426,6 +426,7 @@ void write_execute(const struct writer *writer, const struct command *command, s
     assert(outcome && outcome->kind == EVENT_OUTCOME);
     outcome->outcome.command_id = command->id;
     outcome->outcome.detail = outcome->outcome.uid = outcome->outcome.resource_version = "";
+    outcome->outcome.fresh.predecessor_webhook_names = outcome->outcome.fresh.saved.paused_reason = "";
     write_command execute = table[command->kind];
     assert(execute);
     // The first look at the fence, so that a lost leadership does not even read; the last one is at the wire.

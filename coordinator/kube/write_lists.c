@@ -213,7 +213,6 @@ void write_list_fresh(const struct writer *writer, const struct command *command
 {
     static const enum object_kind wanted[] = {OBJECT_INTENTION, OBJECT_NODEGROUP, OBJECT_NODE};
     (void)command;
-    event->outcome.fresh.predecessor_webhook_names = "";
     lease_saved(writer->lease, event->arena, &event->outcome.fresh.saved);
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         struct error error = {0};
