@@ -146,6 +146,8 @@ void text_append_json_string(struct text *text, const char *string)
             length = 1;
         } else if (c < 0x20u || c == 0x7fu) {
             append_json_control(text, c);
+        } else if (c == 0xc2u && (unsigned char)string[1] < 0xa0u) { // C1 controls, U+0080 to U+009F
+            append_json_control(text, (unsigned char)string[1]);
         } else {
             if (c == '"' || c == '\\')
                 text_append_bytes(text, "\\", 1);

@@ -29,7 +29,8 @@ char *text_take(struct text *text); // the caller frees; never NULL; the buffer 
 // Length of the valid UTF-8 character (RFC 3629) at the front, 0 when there is none.
 size_t text_utf8_length(const char *text, size_t length);
 
-// JSON string literal with quotes and escapes (invalid UTF-8 becomes U+FFFD).
+// JSON string literal with quotes and escapes (invalid UTF-8 becomes U+FFFD). Control characters are escaped,
+// those above 127 too: what is written moves no terminal's cursor.
 void text_append_json_string(struct text *text, const char *string);
 
 // A copy of a given text that is fit for an error: cut, '?' in place of what cannot be printed.
