@@ -46,11 +46,19 @@ static struct drain *drain_of(struct sim *sim, const struct process *process, co
     return drain;
 }
 
+static void drain_free(struct drain *drain)
+{
+    for (uint32_t i = 0; i < drain->uid_count; i++)
+        free(drain->uids[i]);
+    free(drain->uids);
+    free(drain->node_name);
+}
+
 void check_death(struct sim *sim, const struct process *process)
 {
     for (size_t i = 0; i < sim->drain_count;) {
         if (sim->drains[i].process == process->number) {
-            free(sim->drains[i].node_name);
+            drain_free(&sim->drains[i]);
             sim->drains[i] = sim->drains[--sim->drain_count];
         } else {
             i++;
@@ -85,6 +93,12 @@ static void check_eviction(struct sim *sim, struct process *process, const struc
     if (!node_is_ready(sim->world, node_name))
         return; // a broken node has no agent to ask
     const struct drain *drain = drain_of(sim, process, node_name);
+    bool named = false;
+    for (uint32_t i = 0; i < drain->uid_count; i++)
+        named = named || strcmp(drain->uids[i], pod->uid) == 0;
+    if (drain->ready && !named)
+        sim_break(sim, "%s/%s on %s is evicted and was not among the pods that the directive named",
+                  command->pod.space, command->pod.name, node_name);
     if (!drain->ready)
         sim_break(sim,
                   "%s of %s/%s on %s before its agent answered READY to a directive sent after the cordon",
@@ -96,6 +110,14 @@ static void check_directive(struct sim *sim, struct process *process, const stru
     struct drain *drain = drain_of(sim, process, command->directive.node_name);
     if (command->directive.kind != DIRECTIVE_PREPARE_DRAIN)
         return;
+    for (uint32_t i = 0; i < drain->uid_count; i++)
+        free(drain->uids[i]);
+    drain->uid_count = command->directive.pod_uid_count;
+    drain->uids = xrealloc_array(drain->uids, drain->uid_count + 1u, sizeof(char *));
+    for (uint32_t i = 0; i < drain->uid_count; i++)
+        drain->uids[i] = xstrdup(command->directive.pod_uids[i]);
+    bool same = strcmp(drain->directive, command->directive.directive_id) == 0;
+    drain->ready = drain->ready && same;
     bool fresh = drain->cordon_confirmed || cordon_stands(sim, command->directive.node_name);
     snprintf(drain->directive, sizeof drain->directive, "%s", fresh ? command->directive.directive_id : "");
 }

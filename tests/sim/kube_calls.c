@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/arena.h"
-#include "tests/sim/patches.h"
+#include "coordinator/kube/patch.h"
 #include "tests/sim/private.h"
 
 static void judge(const struct api_answer *answer, bool deletes, struct event *outcome)
@@ -29,64 +29,68 @@ static void judge(const struct api_answer *answer, bool deletes, struct event *o
     outcome->outcome.retry_after_ms = answer->retry_after_seconds * 1000;
 }
 
+// A body of the door's own making. NULL: the object is as it should be, nothing is sent.
 static struct api_answer merge(struct sim *sim, enum api_kind kind, const char *space, const char *name,
-                               bool status, cJSON *patch)
+                               bool status, char *body)
 {
-    struct api_answer answer = api_patch(sim->world->api, kind, space, name, status, API_MERGE_PATCH, patch);
-    cJSON_Delete(patch);
-    return answer;
+    if (body == NULL)
+        return api_get(sim->world->api, kind, space, name);
+    AUTOFREE char *text = body;
+    AUTOJSON cJSON *patch = cJSON_Parse(text);
+    return api_patch(sim->world->api, kind, space, name, status, API_MERGE_PATCH, patch);
 }
 
-static struct api_answer put_finalizer(struct sim *sim, enum api_kind kind, const char *space,
-                                       const char *name, const char *finalizer, bool present)
+static const cJSON *present(const struct sim *sim, enum api_kind kind, const char *space, const char *name)
 {
     const struct api_object *object = api_find(sim->world->api, kind, space, name);
-    if (object == NULL)
-        return api_get(sim->world->api, kind, space, name);
-    cJSON *finalizers = cJSON_CreateArray();
-    const cJSON *item;
-    cJSON_ArrayForEach(item, json_at(object->document->json, "metadata.finalizers"))
-    {
-        if (strcmp(item->valuestring, finalizer) != 0)
-            cJSON_AddItemToArray(finalizers, cJSON_Duplicate(item, true));
-    }
-    if (present)
-        cJSON_AddItemToArray(finalizers, cJSON_CreateString(finalizer));
-    cJSON *patch = cJSON_CreateObject();
-    json_set(patch, "metadata.finalizers", finalizers);
-    return merge(sim, kind, space, name, false, patch);
+    return object == NULL ? NULL : object->document->json;
 }
-
-#define NODE_FINALIZER  "vpsienode.autoscaler.vpsie.com/finalizer"
-#define GROUP_FINALIZER "nodegroup.autoscaler.vpsie.com/finalizer"
 
 static struct api_answer update_intention(struct sim *sim, const struct command *command)
 {
     const char *space = command->update_intention.space, *name = command->update_intention.name;
-    struct api_answer answer = merge(sim, API_VPSIENODE, space, name, false, patch_of_update(command));
-    if (!API_OK(answer) || command->update_intention.finalizer == TRISTATE_UNSET)
-        return answer;
-    return put_finalizer(sim, API_VPSIENODE, space, name, NODE_FINALIZER,
-                         command->update_intention.finalizer == TRISTATE_TRUE);
+    const cJSON *object = present(sim, API_VPSIENODE, space, name);
+    if (object == NULL)
+        return api_get(sim->world->api, API_VPSIENODE, space, name);
+    if (command->update_intention.finalizer == TRISTATE_UNSET)
+        object = NULL;
+    return merge(sim, API_VPSIENODE, space, name, false, patch_intention(command, object));
 }
 
-static struct api_answer mark_node(struct sim *sim, const struct command *command, bool cordon)
+static struct api_answer change_node(struct sim *sim, const struct command *command)
 {
-    const struct api_object *node = api_find(sim->world->api, API_NODE, "", command->cordon.node_name);
+    const char *name =
+        command->kind == COMMAND_KUBE_LABEL_NODE ? command->label_node.node_name : command->cordon.node_name;
+    const cJSON *node = present(sim, API_NODE, "", name);
+    AUTOTEXT struct text kept = {0};
+    char *body = NULL;
     if (node == NULL)
-        return api_get(sim->world->api, API_NODE, "", command->cordon.node_name);
-    cJSON *patch = cordon ? patch_of_cordon(node->document->json, command->cordon.reason)
-                          : patch_of_uncordon(node->document->json);
-    return merge(sim, API_NODE, "", command->cordon.node_name, false, patch);
+        return api_get(sim->world->api, API_NODE, "", name);
+    if (command->kind == COMMAND_KUBE_CORDON)
+        body = patch_cordon(node, command->cordon.reason);
+    else if (command->kind == COMMAND_KUBE_UNCORDON)
+        body = patch_uncordon(node);
+    else
+        body = patch_label_node(node, &command->label_node.labels, &command->label_node.annotations,
+                                &command->label_node.taints, &kept);
+    return merge(sim, API_NODE, "", name, false, body);
 }
 
-static struct api_answer label_node(struct sim *sim, const struct command *command)
+static struct api_answer group_finalizer(struct sim *sim, const struct command *command)
 {
-    const struct api_object *node = api_find(sim->world->api, API_NODE, "", command->label_node.node_name);
-    if (node == NULL)
-        return api_get(sim->world->api, API_NODE, "", command->label_node.node_name);
-    return merge(sim, API_NODE, "", command->label_node.node_name, false,
-                 patch_of_labels(node->document->json, command));
+    const char *space = command->group_finalizer.space, *name = command->group_finalizer.name;
+    const cJSON *group = present(sim, API_NODEGROUP, space, name);
+    if (group == NULL)
+        return api_get(sim->world->api, API_NODEGROUP, space, name);
+    return merge(sim, API_NODEGROUP, space, name, false,
+                 patch_finalizer(group, FINALIZER_NODEGROUP, command->group_finalizer.present));
+}
+
+static struct api_answer create_intention(struct sim *sim, const struct command *command)
+{
+    const struct intention_facts *facts = command->create_intention.facts;
+    AUTOFREE char *body = body_intention(facts, command->create_intention.owner_name);
+    return api_create(sim->world->api, API_VPSIENODE, facts->space, cJSON_Parse(body));
 }
 
 static void list_node_pods(struct sim *sim, const char *node_name, struct event *outcome)
@@ -120,14 +124,11 @@ void kube_effect(struct sim *sim, const struct command *command, struct event *o
     switch (command->kind) {
     case COMMAND_KUBE_LIST_FRESH: break; // told when the answer comes
     case COMMAND_KUBE_LIST_NODE_PODS: list_node_pods(sim, command->list_node_pods.node_name, outcome); return;
-    case COMMAND_KUBE_CREATE_INTENTION:
-        answer = api_create(api, API_VPSIENODE, command->create_intention.facts->space,
-                            document_of_intention(command));
-        break;
+    case COMMAND_KUBE_CREATE_INTENTION: answer = create_intention(sim, command); break;
     case COMMAND_KUBE_UPDATE_INTENTION: answer = update_intention(sim, command); break;
     case COMMAND_KUBE_INTENTION_STATUS:
         answer = merge(sim, API_VPSIENODE, command->intention_status.space, command->intention_status.name,
-                       true, patch_of_intention_status(command));
+                       true, patch_intention_status(&command->intention_status.status, sim->world->now_ms));
         break;
     case COMMAND_KUBE_DELETE_INTENTION:
         deletes = true;
@@ -137,16 +138,15 @@ void kube_effect(struct sim *sim, const struct command *command, struct event *o
         break;
     case COMMAND_KUBE_GROUP_STATUS:
         answer = merge(sim, API_NODEGROUP, command->group_status.space, command->group_status.name, true,
-                       patch_of_group_status(command));
+                       patch_group_status(command, sim->world->now_ms));
         break;
     case COMMAND_KUBE_GROUP_FINALIZER:
-        answer =
-            put_finalizer(sim, API_NODEGROUP, command->group_finalizer.space, command->group_finalizer.name,
-                          GROUP_FINALIZER, command->group_finalizer.present);
+        deletes = !command->group_finalizer.present;
+        answer = group_finalizer(sim, command);
         break;
-    case COMMAND_KUBE_CORDON: answer = mark_node(sim, command, true); break;
-    case COMMAND_KUBE_UNCORDON: answer = mark_node(sim, command, false); break;
-    case COMMAND_KUBE_LABEL_NODE: answer = label_node(sim, command); break;
+    case COMMAND_KUBE_CORDON:
+    case COMMAND_KUBE_UNCORDON:
+    case COMMAND_KUBE_LABEL_NODE: answer = change_node(sim, command); break;
     case COMMAND_KUBE_EVICT:
         deletes = true;
         answer = evict(sim->world, command->pod.space, command->pod.name, command->pod.uid,

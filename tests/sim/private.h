@@ -52,7 +52,9 @@ struct drain { // what is known of a node's evidence in the present leader's ter
     unsigned process;
     bool cordon_confirmed;
     char directive[128]; // sent after the confirmation
-    bool ready;          // the core has been told READY naming it
+    char **uids;         // the pods that it named
+    uint32_t uid_count;
+    bool ready; // the core has been told READY naming it
 };
 
 struct sim {

@@ -72,8 +72,6 @@ void sim_destroy(struct sim *sim)
     world_destroy(sim->world);
     for (size_t i = 0; i < sim->order_count; i++)
         free(sim->orders[i].intention);
-    for (size_t i = 0; i < sim->drain_count; i++)
-        free(sim->drains[i].node_name);
     free(sim->orders);
     free(sim->drains);
     free_texts(sim->cordons, sim->cordon_count);

@@ -1,0 +1,214 @@
+// Hours of a cluster's life under every fault at once, seed by seed: no rule is broken, the same seed gives
+// the same commands, and once the faults end every pod that can be served is served and what is idle goes
+// away.
+//   SIM_SEEDS=200 unit_sim_random     more seeds
+//   SIM_FIRST=17 SIM_SEEDS=1          one of them (its trace is printed when it fails; SIM_TRACE=1: always)
+#include "tests/unit/sim/tale.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text == NULL || text[0] == 0 ? otherwise : strtoull(text, NULL, 10);
+}
+
+static struct sim_settings drawn_settings(uint64_t seed, struct random *random)
+{
+    struct sim_settings settings = sim_settings_default(seed);
+    struct world_settings *world = &settings.world;
+    world->add_answer = (enum add_answer)random_between(random, ADD_ANSWERS_TRUE, ADD_ANSWERS_MIXED);
+    world->groups_answer_id = random_chance(random, 50);
+    world->never_joins_percent = random_chance(random, 30) ? 10 : 0;
+    world->dies_percent = random_chance(random, 30) ? 10 : 0;
+    world->other_case_percent = (uint32_t)random_between(random, 0, 100);
+    world->machines_max = random_chance(random, 20) ? (int32_t)random_between(random, 3, 8) : 0;
+    if (random_chance(random, 30)) {
+        world->cni_taint = "node.kubernetes.io/network-unavailable";
+        world->cni = (struct span){1000, 60000};
+    }
+    world->detach = (struct span){1000, random_between(random, 2000, 120000)};
+    return settings;
+}
+
+static struct sim_chances drawn_chances(struct random *random)
+{
+    struct sim_chances chances = {0};
+    for (unsigned fault = SIM_FAULT_NOT_SENT; fault < SIM_FAULT_COUNT; fault++) {
+        if (fault != SIM_FAULT_REFUSED && random_chance(random, 60))
+            chances.kube[fault] = (uint32_t)random_between(random, 0, 4);
+        if (fault != SIM_FAULT_CONFLICT && random_chance(random, 60))
+            chances.vpsie[fault] = (uint32_t)random_between(random, 0, 6);
+    }
+    chances.watch_stalls = (uint32_t)random_between(random, 0, 5);
+    chances.watch_collapses = (uint32_t)random_between(random, 0, 30);
+    chances.report_lost = (uint32_t)random_between(random, 0, 20);
+    return chances;
+}
+
+static const char *const apps[] = {"web", "api", "cart"};
+
+static void deploy(struct sim *sim, struct random *random)
+{
+    for (size_t i = 0; i < sizeof apps / sizeof apps[0]; i++) {
+        add_deployment(sim_world(sim), &(struct workload){.name = apps[i],
+                                                          .replicas = (int32_t)random_between(random, 0, 4),
+                                                          .cpu_millis = random_between(random, 2, 12) * 100,
+                                                          .memory_mb = random_between(random, 1, 8) * 256,
+                                                          .selector_key = "pool",
+                                                          .selector_value = "general",
+                                                          .local_data = i == 2 ? "spool=0" : NULL});
+    }
+    add_budget(sim_world(sim), "default", "web", "web", -1, 1);
+    add_daemonset(sim_world(sim), &(struct workload){.name = "log", .cpu_millis = 50, .memory_mb = 64});
+}
+
+// Something that people, programs or fate do.
+static void happening(struct sim *sim, struct random *random)
+{
+    struct world *world = sim_world(sim);
+    const char *app = apps[random_between(random, 0, 2)];
+    struct cloud_machine *machine = tale_machine(sim, (size_t)random_between(random, 0, 5));
+    struct agent_model *agent = machine == NULL ? NULL : agent_of(world, machine->node_name);
+    unsigned leader = sim_leader(sim);
+    switch (random_between(random, 0, 15)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3: scale_deployment(world, "default", app, (int32_t)random_between(random, 0, 12)); break;
+    case 4: scale_deployment(world, "default", app, 0); break;
+    case 5:
+        if (leader != 0)
+            sim_kill(sim, leader);
+        break;
+    case 6:
+        if (leader != 0)
+            sim_freeze(sim, leader, random_between(random, 1000, 60000));
+        break;
+    case 7:
+        sim_kill_at(sim, sim_commands(sim) + (uint64_t)random_between(random, 0, 20),
+                    (enum sim_death)random_between(random, 0, SIM_DEATH_COUNT - 1));
+        break;
+    case 8:
+        if (agent != NULL)
+            agent->silent = !agent->silent;
+        break;
+    case 9:
+        if (agent != NULL)
+            agent->inhibitors = agent->inhibitors == 0;
+        break;
+    case 10:
+        if (agent != NULL)
+            agent_restart(world, machine->node_name);
+        break;
+    case 11:
+        change_use(world, "default", "cart", -1, 0, random_chance(random, 50) ? "spool=4096" : "spool=0");
+        break;
+    case 12:
+        if (machine != NULL && random_chance(random, 30))
+            fate_stops_machine(world, machine->identifier);
+        break;
+    case 13:
+        if (machine != NULL && random_chance(random, 20))
+            person_deletes_machine(world, machine->identifier);
+        break;
+    case 14:
+        world->cloud->list_mode = random_chance(random, 50) ? CLOUD_LIST_RIGHT : CLOUD_LIST_PARTIAL;
+        world->cloud->list_keeps_percent = (uint32_t)random_between(random, 0, 90);
+        break;
+    default: sim_cut_kube(sim, random_chance(random, 30)); break;
+    }
+}
+
+static void calm(struct sim *sim)
+{
+    struct world *world = sim_world(sim);
+    world->cloud->list_mode = CLOUD_LIST_RIGHT;
+    world->settings.machines_max = 0;
+    world->settings.never_joins_percent = 0;
+    world->settings.dies_percent = 0;
+    sim_cut_kube(sim, false);
+    for (size_t i = 0; i < world->agents->count; i++) {
+        world->agents->items[i]->silent = false;
+        world->agents->items[i]->inhibitors = 0;
+    }
+    change_use(world, "default", "cart", -1, 0, "spool=0");
+    sim_kill_at(sim, UINT64_MAX, SIM_DEATH_BEFORE_SENDING);
+}
+
+static bool served(struct sim *sim, void *context)
+{
+    (void)context;
+    return count_pods(sim_world(sim), "default", "", PODS_WAITING) == 0;
+}
+
+static bool at_minimum(struct sim *sim, void *context)
+{
+    (void)context;
+    return tale_machines(sim) == 1 && tale_intentions(sim) == 1 && tale_marked(sim) == 0;
+}
+
+static void live(struct sim *sim, uint64_t seed)
+{
+    struct random random;
+    random_seed(&random, seed * 977 + 5);
+    deploy(sim, &random);
+    sim_start(sim);
+    if (random_chance(&random, 40))
+        sim_start(sim);
+    struct sim_chances chances = drawn_chances(&random);
+    sim_trouble(sim, &chances, sim_world(sim)->now_ms + MINUTES(120));
+    for (int64_t lived_ms = 0; lived_ms < MINUTES(120) && sim_broken(sim)[0] == 0;) {
+        int64_t pause_ms = random_between(&random, 5000, 400000);
+        sim_run(sim, pause_ms);
+        lived_ms += pause_ms;
+        happening(sim, &random);
+    }
+}
+
+static uint64_t run_seed(uint64_t seed, bool to_the_end)
+{
+    struct random random;
+    random_seed(&random, seed);
+    struct sim_settings settings = drawn_settings(seed, &random);
+    struct sim *sim = tale_prepare(&settings, 1, 8);
+    live(sim, seed);
+    tale_assert(sim, sim_broken(sim)[0] == 0);
+    if (to_the_end) {
+        calm(sim);
+        tale_until(sim, served, NULL, MINUTES(240), "every pod is served once the faults are over");
+        for (size_t i = 0; i < sizeof apps / sizeof apps[0]; i++)
+            scale_deployment(sim_world(sim), "default", apps[i], 0);
+        tale_until(sim, at_minimum, NULL, MINUTES(600), "the idle cluster is back at its minimum");
+    }
+    uint64_t hash = sim_hash(sim);
+    tale_end(sim);
+    return hash;
+}
+
+static void no_rule_is_broken_under_any_faults_and_all_is_well_after_them(void **state)
+{
+    (void)state;
+    uint64_t first = setting("SIM_FIRST", 1), count = setting("SIM_SEEDS", 12);
+    for (uint64_t seed = first; seed < first + count; seed++)
+        run_seed(seed, true);
+}
+
+static void the_same_seed_gives_the_same_commands(void **state)
+{
+    (void)state;
+    uint64_t first = setting("SIM_FIRST", 1);
+    for (uint64_t seed = first; seed < first + 2; seed++)
+        assert_true(run_seed(seed, false) == run_seed(seed, false));
+    assert_true(run_seed(first, false) != run_seed(first + 1, false));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_rule_is_broken_under_any_faults_and_all_is_well_after_them),
+        cmocka_unit_test(the_same_seed_gives_the_same_commands),
+    };
+    return cmocka_run_group_tests_name("life under faults", tests, NULL, NULL);
+}
