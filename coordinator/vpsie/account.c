@@ -151,8 +151,7 @@ bool account_logs_in(const struct account *account)
 
 bool account_is_due(const struct account *account, int64_t now_ms)
 {
-    return account_logs_in(account) &&
-           (account->access == NULL || now_ms >= account->access_until_ms - ACCOUNT_RENEW_BEFORE_MS);
+    return account_logs_in(account) && (account->access == NULL || now_ms >= account->renew_at_ms);
 }
 
 void account_login_body(const struct account *account, struct text *out)
@@ -169,6 +168,9 @@ void account_set_access(struct account *account, const char *token, int64_t expi
     secret_free(account->access);
     account->access = xstrdup(token);
     account->access_until_ms = expires_ms > now_ms ? expires_ms : now_ms + ACCOUNT_LIFETIME_MS;
+    int64_t life_ms = account->access_until_ms - now_ms;
+    int64_t before_ms = life_ms / 2 < ACCOUNT_RENEW_BEFORE_MS ? life_ms / 2 : ACCOUNT_RENEW_BEFORE_MS;
+    account->renew_at_ms = now_ms + (life_ms - before_ms > 1000 ? life_ms - before_ms : 1000);
 }
 
 void account_header(const struct account *account, struct text *out)

@@ -13,7 +13,7 @@
 
 #define ACCOUNT_SECRET_BYTES_MAX 16384u
 #define ACCOUNT_URL_BYTES_MAX    1024u
-#define ACCOUNT_RENEW_BEFORE_MS  300000
+#define ACCOUNT_RENEW_BEFORE_MS  300000  // but not before half of a short life is over
 #define ACCOUNT_LIFETIME_MS      3600000 // of an access token that does not say when it ends
 
 // A value: made, changed and destroyed by one owner.
@@ -22,8 +22,8 @@ struct account {
     enum vpsie_auth_scheme scheme;
     char *token; // or, in its place:
     char *client_id, *client_secret;
-    char *access;            // the access token of a login, NULL before the first
-    int64_t access_until_ms; // Unix ms
+    char *access;                         // the access token of a login, NULL before the first
+    int64_t access_until_ms, renew_at_ms; // Unix ms
 };
 
 // Checks: https://, either a token or both halves of a client, no control characters; white space around is

@@ -293,13 +293,14 @@ static bool has_machine_list(const cJSON *object)
 }
 
 // The object that holds the lists: `data` itself, or nested, or the one of several that is this cluster.
-static const cJSON *find_cluster(const cJSON *data, const char *cluster)
+// *clusters: how many objects of a list are clusters, not machines.
+static const cJSON *find_cluster(const cJSON *data, const char *cluster, int *clusters)
 {
+    *clusters = 0;
     if (cJSON_IsObject(data)) {
         return has_machine_list(data) ? data : value_of(data, NAMES("cluster", "data"));
     }
     const cJSON *item, *only = NULL;
-    int found = 0;
     cJSON_ArrayForEach(item, data)
     {
         if (!has_machine_list(item)) {
@@ -310,15 +311,16 @@ static const cJSON *find_cluster(const cJSON *data, const char *cluster)
             return item;
         }
         only = item;
-        found++;
+        (*clusters)++;
     }
-    return found == 1 ? only : NULL;
+    return *clusters == 1 ? only : NULL;
 }
 
 int answer_machines(const struct answer *answer, const char *cluster, struct arena *arena,
                     const struct machine_facts **machines, uint32_t *count, struct error *error)
 {
-    const cJSON *holder = find_cluster(answer->data, cluster), *lists[MACHINE_LISTS] = {NULL};
+    int clusters = 0;
+    const cJSON *holder = find_cluster(answer->data, cluster, &clusters), *lists[MACHINE_LISTS] = {NULL};
     enum machine_role roles[MACHINE_LISTS] = {MACHINE_ROLE_UNKNOWN};
     size_t list_count = 0;
     if (has_machine_list(holder)) {
@@ -336,7 +338,7 @@ int answer_machines(const struct answer *answer, const char *cluster, struct are
                 lists[list_count++] = list;
             }
         }
-    } else if (cJSON_IsArray(answer->data)) {
+    } else if (cJSON_IsArray(answer->data) && clusters == 0) {
         lists[list_count++] = answer->data;
     } else {
         return error_set(error, 0, "VPSie's answer holds no list of machines");
