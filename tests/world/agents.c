@@ -184,7 +184,7 @@ static struct evidence_verdict judge(const struct agent_model *agent, const stru
         verdict.pods_remaining += for_directive && counts;
         if (!counts || pod->local_data_bytes <= 0 || (for_directive && data_may_go(directive, pod)))
             continue;
-        verdict.state = EVIDENCE_BUSY;
+        verdict.state = EVIDENCE_BLOCKED;
         reasons[verdict.reason_count++] = (struct evidence_reason){
             .code = "local-data",
             .pod_uid = pod->uid,
@@ -194,7 +194,10 @@ static struct evidence_verdict judge(const struct agent_model *agent, const stru
                                    pod->largest_volume)};
     }
     if (agent->inhibitors > 0) {
-        verdict.state = EVIDENCE_BUSY;
+        if (!agent->inhibitors_expire)
+            verdict.state = EVIDENCE_BLOCKED;
+        else if (verdict.state == EVIDENCE_READY)
+            verdict.state = EVIDENCE_BUSY;
         reasons[verdict.reason_count++] = (struct evidence_reason){
             .code = "inhibitor", .pod_uid = "", .subject = "backup", .detail = "held"};
     }

@@ -23,8 +23,9 @@ struct agent_model {
     // What is wrong with it, for a story
     bool silent;
     bool deaf;           // reports, and never hears a directive
-    uint32_t inhibitors; // files that hold a drain (BUSY)
-    bool forced;         // every verdict is `state`
+    uint32_t inhibitors; // files that hold a drain: BLOCKED, or BUSY when they expire
+    bool inhibitors_expire;
+    bool forced; // every verdict is `state`
     enum evidence_state state;
     int64_t answer_delay_ms; // a directive is answered only so long after it came
     int64_t directive_since_ms;

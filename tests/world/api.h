@@ -11,6 +11,10 @@
 #include "tests/world/json.h"
 #include "tests/world/random.h"
 
+// The coordinator's Kubernetes door has functions of the same names, and the simulator links both.
+#define api_create  world_api_create
+#define api_destroy world_api_destroy
+
 enum api_kind {
     API_NODE,
     API_POD,

@@ -148,7 +148,7 @@ static void an_agent_measures_what_the_pods_do_and_answers_for_the_pods_named(vo
     assert_int_equal(report->pod_count, 1);
     assert_int_equal(report->pods[0].cpu_millis, 123);
     assert_int_equal(report->pods[0].local_data_bytes, 1000);
-    assert_int_equal(report->verdict.state, EVIDENCE_BUSY);
+    assert_int_equal(report->verdict.state, EVIDENCE_BLOCKED);
     assert_string_equal(report->directive_id, "");
     agent_prepare_drain(world, "w-1",
                         &(struct agent_orders){.id = "t1-1", .deadline_ms = world->now_ms + 60000});
@@ -161,7 +161,7 @@ static void an_agent_measures_what_the_pods_do_and_answers_for_the_pods_named(vo
         &(struct agent_orders){
             .id = "t1-2", .deadline_ms = world->now_ms + 60000, .pod_uids = uids, .pod_uid_count = 1});
     report = agent_report(world, "w-1", arena);
-    assert_int_equal(report->directive_verdict.state, EVIDENCE_BUSY);
+    assert_int_equal(report->directive_verdict.state, EVIDENCE_BLOCKED);
     assert_int_equal(report->directive_verdict.pods_remaining, 1);
     agent_prepare_drain(world, "w-1",
                         &(struct agent_orders){.id = "t1-3",
