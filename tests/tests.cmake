@@ -23,6 +23,7 @@ function(vpsie_fuzz name file corpus_dir)
 endfunction()
 
 vpsie_fuzz(wire tests/fuzz/fuzz_wire.c tests/fuzz/corpus/wire common)
+vpsie_fuzz(vpsie_answers tests/fuzz/fuzz_vpsie_answers.c tests/fuzz/corpus/vpsie_answers vpsie)
 vpsie_fuzz(quantity tests/fuzz/fuzz_quantity.c tests/fuzz/corpus/quantity model)
 
 # A room tests/<room>/ that needs more says so in tests/<room>/<room>.cmake.
