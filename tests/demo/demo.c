@@ -164,7 +164,7 @@ static bool left_run(struct demo *demo)
     return stage_count(demo->stage).pods == WEB_LEFT + CARTS;
 }
 
-static bool only_held_are_left(struct demo *demo)
+static bool only_held_is_left(struct demo *demo)
 {
     struct stage_counts counts = stage_count(demo->stage);
     return counts.machines == 2 && counts.nodes_ready == 2;
@@ -196,24 +196,23 @@ static bool held_node_gone(struct demo *demo)
 // ---------------------------------------------------------------------------------------------- the world's
 // side
 
-// Two carts begin to hold data, on two different nodes. The first is the one to be watched.
-static void fill_two_spools(struct demo *demo)
+// A cart begins to hold data, on a machine that came with the load: the first one is the minimum and stays
+// anyway.
+static void fill_a_spool(struct demo *demo)
 {
-    char first_node[80] = "";
-    int filled = 0;
     stage_lock(demo->stage);
+    const struct cloud *cloud = demo->stage->world->cloud;
+    const char *first_node = "";
+    for (size_t i = cloud->machine_count; i-- > 0;) {
+        first_node = cloud->machines[i]->master ? first_node : cloud->machines[i]->node_name;
+    }
     AUTOLIST struct api_list pods = api_snapshot(demo->stage->world->api, API_POD, SPACE);
-    for (size_t i = pods.count; i-- > 0 && filled < 2;) {
-        const cJSON *pod = pods.items[i].document->json;
-        const char *node = json_text(pod, "spec.nodeName");
-        if (strncmp(pods.items[i].name, "cart", 4) != 0 || node[0] == '\0' || strcmp(node, first_node) == 0) {
-            continue;
-        }
-        annotate(demo->stage->world, API_POD, SPACE, pods.items[i].name, USE_LOCAL_DATA, SPOOL);
-        if (filled++ == 0) {
-            snprintf(first_node, sizeof first_node, "%s", node);
+    for (size_t i = 0; i < pods.count && demo->held_node[0] == '\0'; i++) {
+        const char *node = json_text(pods.items[i].document->json, "spec.nodeName");
+        if (strncmp(pods.items[i].name, "cart", 4) == 0 && node[0] != '\0' && strcmp(node, first_node) != 0) {
             snprintf(demo->held_node, sizeof demo->held_node, "%s", node);
             snprintf(demo->held_pod, sizeof demo->held_pod, "%s", pods.items[i].name);
+            annotate(demo->stage->world, API_POD, SPACE, pods.items[i].name, USE_LOCAL_DATA, SPOOL);
         }
     }
     stage_unlock(demo->stage);
@@ -331,13 +330,13 @@ static void load_goes(struct demo *demo)
     if (!until(demo, "the carts", carts_run)) {
         return;
     }
-    fill_two_spools(demo);
+    fill_a_spool(demo);
     clock_sleep_ms(2500); // until the agents have seen it
     stage_scale(demo->stage, SPACE, "web", WEB_LEFT);
     if (until(demo, "less load", left_run)) {
         screen_say(&demo->screen, "load falls: web %d -> %d", WEB_MANY, WEB_LEFT);
     }
-    if (!until(demo, "the removal of what is not needed", only_held_are_left) ||
+    if (!until(demo, "the removal of what is not needed", only_held_is_left) ||
         !until(demo, "a node held by its agent", held_by_agent)) {
         return;
     }
