@@ -9,7 +9,7 @@
 
 #define ARENA_MAGIC             0x6172656eu
 #define ARENA_BLOCK_BYTES_MIN   256u
-#define ARENA_BLOCK_BYTES_MAX   (4u * 1024u * 1024u)
+#define ARENA_BLOCK_BYTES_MAX   ((size_t)4 * 1024 * 1024)
 #define ARENA_ALIGN             alignof(max_align_t)
 #define ARENA_ROUND_UP(bytes)   (((bytes) + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN)
 #define ARENA_BLOCK_HEADER_SIZE ARENA_ROUND_UP(sizeof(struct block))

@@ -15,7 +15,7 @@
 #include "common/text.h"
 
 #define HOST_BYTES_MAX 253u
-#define PEM_BYTES_MAX  (1024u * 1024u)
+#define PEM_BYTES_MAX  ((size_t)1024 * 1024)
 #define IPC_SCHEME     "ipc://"
 #define INPROC_SCHEME  "inproc://"
 #define TCP_SCHEME     "tcp://"

@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 
-#define LINE_BYTES_MAX (16u * 1024u)
+#define LINE_BYTES_MAX ((size_t)16 * 1024)
 #define FIELDS_MAX     64
 
 static const char *program_name = "vpsie";

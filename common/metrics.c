@@ -298,7 +298,7 @@ void metrics_render(struct text *out)
             series[count++] = registry_series[i];
     }
     pthread_mutex_unlock(&registry_lock);
-    qsort(series, count, sizeof(*series), compare_series);
+    qsort(series, count, sizeof(struct metric *), compare_series);
     render_series(out, series, count);
 }
 

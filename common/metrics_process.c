@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROC_FILE_BYTES_MAX (64u * 1024u)
+#define PROC_FILE_BYTES_MAX ((size_t)64 * 1024)
+#define STAT_BYTES_MAX      ((size_t)4 * 1024 * 1024)
 #define STAT_FIELDS         52 // proc(5), /proc/pid/stat
 
 // Fields of /proc/self/stat after the program's name, which may hold anything, brackets and spaces among it.
@@ -37,7 +38,7 @@ static bool read_stat(struct stat_fields *fields)
 static bool read_boot_time(uint64_t *seconds)
 {
     struct text AUTOTEXT file = {0};
-    if (text_read_file("/proc/stat", 4u * 1024u * 1024u, &file, NULL) < 0)
+    if (text_read_file("/proc/stat", STAT_BYTES_MAX, &file, NULL) < 0)
         return false;
     const char *line = strstr(text_get(&file), "\nbtime ");
     if (line == NULL)

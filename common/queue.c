@@ -159,7 +159,7 @@ void queue_close(struct queue *queue)
 static struct queue *writable(const struct queue *queue)
 {
     check(queue);
-    return (struct queue *)(uintptr_t)queue;
+    return (struct queue *)queue;
 }
 
 size_t queue_length(const struct queue *queue)

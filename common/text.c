@@ -165,7 +165,7 @@ struct text_shown text_show(const char *text, size_t length)
     size_t used = 0;
     for (; used < length && used < TEXT_SHOWN_BYTES_MAX; used++)
         shown.text[used] = text[used] >= ' ' && text[used] <= '~' ? text[used] : '?';
-    strcpy(shown.text + used, length > TEXT_SHOWN_BYTES_MAX ? "..." : "");
+    snprintf(shown.text + used, sizeof(shown.text) - used, "%s", length > TEXT_SHOWN_BYTES_MAX ? "..." : "");
     return shown;
 }
 

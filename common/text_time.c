@@ -131,7 +131,7 @@ int text_parse_time_ms(const char *text, size_t length, int64_t *out_ms, struct 
     if (!cursor.good || cursor.at != cursor.end)
         return error_set(error, EINVAL, "\"%s\" is not a time such as 2024-01-02T03:04:05Z",
                          text_show(text, length).text);
-    int64_t seconds = (int64_t)hour * 3600 + minute * 60 + second;
+    int64_t seconds = ((int64_t)hour * 60 + minute) * 60 + second;
     *out_ms = days_from_date(year, month, day) * DAY_MS + seconds * 1000 + ms - offset_ms;
     return 0;
 }

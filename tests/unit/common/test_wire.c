@@ -220,20 +220,8 @@ static void names_are_checked(void **state)
     long_name[WIRE_NODE_NAME_BYTES_MAX] = 'a';
     long_name[WIRE_NODE_NAME_BYTES_MAX + 1] = '\0';
     expect_report_refused("node_name is longer");
-    const char *bad[] = {"",
-                         "Node",
-                         "node_1",
-                         "-node",
-                         "node-",
-                         "node.",
-                         ".node",
-                         "a..b",
-                         "a.-b",
-                         "a-.b",
-                         "a b",
-                         "n\xc3\xb6"
-                         "de",
-                         "a\nb"};
+    const char *bad[] = {"",     "Node", "node_1", "-node", "node-",       "node.", ".node",
+                         "a..b", "a.-b", "a-.b",   "a b",   "n\303\266de", "a\nb"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         sample.report.node_name = (char *)(uintptr_t)bad[i];
         expect_report_refused("node_name");
