@@ -221,7 +221,7 @@ static void list_pods(struct world *world, const char *node_name, struct agent_r
     report->memory_used_bytes = NODE_MEMORY_BYTES;
     for (size_t i = 0; i < total; i++) {
         const struct api_object *pod = api_at(world->api, API_POD, i);
-        if (strcmp(json_text(pod->document->json, "spec.nodeName"), node_name) != 0 ||
+        if (strcmp(pod->node_name, node_name) != 0 ||
             strcmp(json_text(pod->document->json, "status.phase"), "Running") != 0)
             continue;
         pods[report->pod_count] = evidence_of(pod, arena);

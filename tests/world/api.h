@@ -60,6 +60,8 @@ struct document {
 struct api_object {
     enum api_kind kind;
     const char *space, *name, *uid; // point into the document
+    const char *node_name;          // spec.nodeName, "" without
+    const char *owner_uid;          // of the controller reference, "" without
     int64_t version;
     struct document *document;
 };

@@ -212,6 +212,17 @@ static struct document *new_document(struct api *api, cJSON *json)
     return document;
 }
 
+static const char *owner_of(const cJSON *json)
+{
+    const cJSON *owner;
+    cJSON_ArrayForEach(owner, json_at(json, "metadata.ownerReferences"))
+    {
+        if (json_true(owner, "controller"))
+            return json_text(owner, "uid");
+    }
+    return "";
+}
+
 static void point(struct api_object *object, struct document *document, int64_t version)
 {
     object->document = document;
@@ -219,6 +230,8 @@ static void point(struct api_object *object, struct document *document, int64_t 
     object->space = json_text(document->json, "metadata.namespace");
     object->name = json_text(document->json, "metadata.name");
     object->uid = json_text(document->json, "metadata.uid");
+    object->node_name = json_text(document->json, "spec.nodeName");
+    object->owner_uid = owner_of(document->json);
 }
 
 void api_store(struct api *api, struct api_object *object, cJSON *json)

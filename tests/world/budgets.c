@@ -18,7 +18,7 @@ static int64_t expected_pods(const struct world *world, const struct api_object 
         const cJSON *pod = pods->items[i].document->json;
         if (pod_is_over(pod) || !api_selects(selector, json_at(pod, "metadata.labels")))
             continue;
-        const char *owner = controller_uid(pod);
+        const char *owner = pods->items[i].owner_uid;
         const cJSON *reference = cJSON_GetArrayItem(json_at(pod, "metadata.ownerReferences"), 0);
         const struct api_object *set =
             api_find(world->api, API_REPLICASET, budget->space, json_text(reference, "name"));

@@ -157,7 +157,7 @@ static void pod_finishes(void *context, const char *subject, int64_t number)
     (void)number;
     struct world *world = context;
     const struct api_object *object = that_pod(world, subject);
-    if (object == NULL || speaker(world, json_text(object->document->json, "spec.nodeName")) == NULL)
+    if (object == NULL || speaker(world, object->node_name) == NULL)
         return;
     cJSON *pod = api_copy(object);
     json_set_text(pod, "status.phase", "Succeeded");
@@ -185,7 +185,7 @@ static void pod_starts(void *context, const char *subject, int64_t number)
     const struct api_object *object = that_pod(world, subject);
     if (object == NULL || pod_is_leaving(object->document->json) ||
         strcmp(json_text(object->document->json, "status.phase"), "Pending") != 0 ||
-        speaker(world, json_text(object->document->json, "spec.nodeName")) == NULL)
+        speaker(world, object->node_name) == NULL)
         return;
     cJSON *pod = api_copy(object);
     json_set_text(pod, "status.phase", "Running");
@@ -205,7 +205,7 @@ static void pod_ends(void *context, const char *subject, int64_t number)
     (void)number;
     struct world *world = context;
     const struct api_object *object = that_pod(world, subject);
-    if (object == NULL || speaker(world, json_text(object->document->json, "spec.nodeName")) == NULL)
+    if (object == NULL || speaker(world, object->node_name) == NULL)
         return;
     char space[260], name[260];
     snprintf(space, sizeof space, "%s", object->space);
@@ -287,8 +287,7 @@ static void falls_silent(void *context, const char *node_name, int64_t number)
     api_put(world->api, object, node);
     AUTOLIST struct api_list pods = api_snapshot(world->api, API_POD, NULL);
     for (size_t i = 0; i < pods.count; i++) {
-        if (strcmp(json_text(pods.items[i].document->json, "spec.nodeName"), node_name) != 0 ||
-            !pod_is_ready(pods.items[i].document->json))
+        if (strcmp(pods.items[i].node_name, node_name) != 0 || !pod_is_ready(pods.items[i].document->json))
             continue;
         cJSON *pod = api_copy(&pods.items[i]);
         condition_set(world, pod, "Ready", "False", "NodeNotReady", "");
@@ -321,7 +320,7 @@ void fate_starts_machine(struct world *world, const char *identifier)
         const struct api_object *pod = api_at(world->api, API_POD, i);
         char subject[600];
         snprintf(subject, sizeof subject, "%s/%s/%s", pod->space, pod->name, pod->uid);
-        if (strcmp(json_text(pod->document->json, "spec.nodeName"), machine->node_name) != 0)
+        if (strcmp(pod->node_name, machine->node_name) != 0)
             continue;
         timer_function next = pod_is_leaving(pod->document->json) ? pod_ends : pod_starts;
         world_after(world, world_draw(world, world->settings.pull), next, world, subject, 0);

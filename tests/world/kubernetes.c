@@ -357,9 +357,9 @@ size_t count_movable_pods(const struct world *world, const char *node_name)
 {
     size_t count = 0;
     for (size_t i = 0; i < api_count(world->api, API_POD); i++) {
-        const cJSON *pod = api_at(world->api, API_POD, i)->document->json;
-        if (strcmp(json_text(pod, "spec.nodeName"), node_name) == 0 && !pod_is_over(pod) &&
-            !pod_is_furniture_document(pod))
+        const struct api_object *object = api_at(world->api, API_POD, i);
+        const cJSON *pod = object->document->json;
+        if (strcmp(object->node_name, node_name) == 0 && !pod_is_over(pod) && !pod_is_furniture_document(pod))
             count++;
     }
     return count;

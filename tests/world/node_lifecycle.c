@@ -18,6 +18,12 @@ static bool has_execute_taint(const cJSON *node)
            taint_find(node, UNREACHABLE, "NoExecute") != NULL;
 }
 
+static bool has_schedule_taint(const cJSON *node)
+{
+    return taint_find(node, NOT_READY, "NoSchedule") != NULL ||
+           taint_find(node, UNREACHABLE, "NoSchedule") != NULL;
+}
+
 // A pod has borne its node's NoExecute taints for as long as it tolerates them.
 static void runs_out(void *context, const char *subject, int64_t number)
 {
@@ -33,8 +39,7 @@ static void runs_out(void *context, const char *subject, int64_t number)
     const struct api_object *pod = api_find(world->api, API_POD, space, name);
     if (pod == NULL || strcmp(pod->uid, uid) != 0 || pod_is_leaving(pod->document->json))
         return;
-    const struct api_object *node =
-        api_find(world->api, API_NODE, "", json_text(pod->document->json, "spec.nodeName"));
+    const struct api_object *node = api_find(world->api, API_NODE, "", pod->node_name);
     if (node == NULL || !has_execute_taint(node->document->json))
         return;
     api_delete(world->api, API_POD, space, name, (struct api_preconditions){.uid = uid}, -1);
@@ -46,7 +51,7 @@ static void start_clocks(struct world *world, const char *node_name, const cJSON
     for (size_t i = 0; i < pods.count; i++) {
         const struct api_object *pod = &pods.items[i];
         int64_t seconds = -1;
-        if (strcmp(json_text(pod->document->json, "spec.nodeName"), node_name) != 0)
+        if (strcmp(pod->node_name, node_name) != 0)
             continue;
         if (!taints_tolerated(pod->document->json, taints, false, true, &seconds))
             seconds = 0;
@@ -61,8 +66,10 @@ static void start_clocks(struct world *world, const char *node_name, const cJSON
 static void taint_by_readiness(struct world *world, const struct api_object *object)
 {
     const char *status = json_text(condition_get(object->document->json, "Ready"), "status");
+    bool had = has_execute_taint(object->document->json);
+    if (strcmp(status, "True") == 0 && !had && !has_schedule_taint(object->document->json))
+        return;
     cJSON *node = api_copy(object);
-    bool had = has_execute_taint(node);
     const char *wanted = strcmp(status, "True") == 0      ? NULL
                          : strcmp(status, "Unknown") == 0 ? UNREACHABLE
                                                           : NOT_READY;
@@ -92,7 +99,7 @@ static void collect_pods(void *context, const char *node_name, int64_t number)
         return;
     AUTOLIST struct api_list pods = api_snapshot(world->api, API_POD, NULL);
     for (size_t i = 0; i < pods.count; i++) {
-        if (strcmp(json_text(pods.items[i].document->json, "spec.nodeName"), node_name) == 0)
+        if (strcmp(pods.items[i].node_name, node_name) == 0)
             api_delete(world->api, API_POD, pods.items[i].space, pods.items[i].name,
                        (struct api_preconditions){.uid = pods.items[i].uid}, 0);
     }

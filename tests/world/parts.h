@@ -20,8 +20,6 @@ void kubelet_noticed(struct world *world, const struct api_change *change);
 bool pod_is_over(const cJSON *pod);    // phase Succeeded or Failed
 bool pod_is_leaving(const cJSON *pod); // being deleted
 bool pod_is_ready(const cJSON *pod);   // condition Ready
-bool owned_by(const cJSON *document, const char *uid);
-const char *controller_uid(const cJSON *document); // "" without
 cJSON *owner_reference(const struct api_object *owner);
 cJSON *world_time(struct world *world);
 // Sets one entry of status.conditions; the transition time changes with the status only. True when anything

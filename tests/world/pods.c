@@ -41,22 +41,6 @@ bool pod_is_furniture_document(const cJSON *pod)
     return strcmp(json_text(owner, "kind"), "DaemonSet") == 0;
 }
 
-bool owned_by(const cJSON *document, const char *uid)
-{
-    return strcmp(controller_uid(document), uid) == 0;
-}
-
-const char *controller_uid(const cJSON *document)
-{
-    const cJSON *owner;
-    cJSON_ArrayForEach(owner, json_at(document, "metadata.ownerReferences"))
-    {
-        if (json_true(owner, "controller"))
-            return json_text(owner, "uid");
-    }
-    return "";
-}
-
 cJSON *owner_reference(const struct api_object *owner)
 {
     const cJSON *json = owner->document->json;

@@ -223,9 +223,10 @@ static int pod_order(const void *left, const void *right)
     return order != 0 ? order : strcmp(a->name, b->name);
 }
 
-static bool waits(const cJSON *pod)
+static bool waits(const struct api_object *object)
 {
-    return json_text(pod, "spec.nodeName")[0] == 0 && !pod_is_over(pod) && !pod_is_leaving(pod) &&
+    const cJSON *pod = object->document->json;
+    return object->node_name[0] == 0 && !pod_is_over(pod) && !pod_is_leaving(pod) &&
            cJSON_GetArraySize(json_at(pod, "spec.schedulingGates")) == 0;
 }
 
@@ -237,7 +238,7 @@ static void take_seats(const struct api_list *nodes, const struct api_list *pods
     }
     for (size_t i = 0; i < pods->count; i++) {
         const cJSON *pod = pods->items[i].document->json;
-        const char *node_name = json_text(pod, "spec.nodeName");
+        const char *node_name = pods->items[i].node_name;
         if (node_name[0] == 0 || pod_is_over(pod))
             continue;
         for (size_t n = 0; n < nodes->count; n++) {
@@ -254,7 +255,7 @@ void scheduler_run(struct world *world)
     const struct api_object **waiting = xcalloc(pods.count + 1, sizeof *waiting);
     size_t count = 0;
     for (size_t i = 0; i < pods.count; i++) {
-        if (waits(pods.items[i].document->json))
+        if (waits(&pods.items[i]))
             waiting[count++] = &pods.items[i];
     }
     if (count > 0) {

@@ -45,6 +45,8 @@ static void run_deployments(struct world *world)
             api_create(world->api, API_REPLICASET, deployment->space, made);
             continue;
         }
+        if (json_equal(json_key(set->document->json, "spec"), json_key(json, "spec")))
+            continue;
         cJSON *wanted = api_copy(set);
         json_set(wanted, "spec", cJSON_Duplicate(json_key(json, "spec"), true));
         api_put(world->api, set, wanted);
@@ -71,7 +73,7 @@ static void run_replica_set(struct world *world, const struct api_object *set, c
     int64_t count = 0, ready = 0, wanted = json_number(set->document->json, "spec.replicas", 0);
     for (size_t i = 0; i < pods->count; i++) {
         const cJSON *pod = pods->items[i].document->json;
-        if (!owned_by(pod, set->uid) || pod_is_over(pod) || pod_is_leaving(pod))
+        if (strcmp(pods->items[i].owner_uid, set->uid) != 0 || pod_is_over(pod) || pod_is_leaving(pod))
             continue;
         alive[count++] = &pods->items[i];
         ready += pod_is_ready(pod);
@@ -97,7 +99,7 @@ static void run_job(struct world *world, const struct api_object *job, const str
     int64_t active = 0, succeeded = 0, wanted = json_number(job->document->json, "spec.completions", 1);
     for (size_t i = 0; i < pods->count; i++) {
         const cJSON *pod = pods->items[i].document->json;
-        if (!owned_by(pod, job->uid))
+        if (strcmp(pods->items[i].owner_uid, job->uid) != 0)
             continue;
         succeeded += strcmp(json_text(pod, "status.phase"), "Succeeded") == 0;
         active += !pod_is_over(pod) && !pod_is_leaving(pod);
@@ -134,7 +136,7 @@ static void run_daemonset(struct world *world, const struct api_object *daemonse
         bool present = false;
         for (size_t i = 0; i < pods->count && !present; i++) {
             const cJSON *pod = pods->items[i].document->json;
-            if (!owned_by(pod, daemonset->uid) || pod_is_over(pod))
+            if (strcmp(pods->items[i].owner_uid, daemonset->uid) != 0 || pod_is_over(pod))
                 continue;
             terms = json_at(pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution."
                                  "nodeSelectorTerms");
