@@ -173,7 +173,7 @@ static struct event *outcome_of_fault(struct sim *sim, enum sim_fault fault)
 
 static bool may_leave(const struct sim *sim, const struct process *process, const struct command *command)
 {
-    if (!of_vpsie(command->kind) && sim->kube_cut)
+    if (of_vpsie(command->kind) ? sim->vpsie_cut : sim->kube_cut)
         return false;
     if (!command_writes(command->kind))
         return true;

@@ -75,7 +75,7 @@ struct sim {
         enum sim_fault fault;
         unsigned count;
     } scripted[COMMAND_KIND_COUNT];
-    bool kube_cut;
+    bool kube_cut, vpsie_cut;
     bool kill_planned;
     uint64_t kill_index;
     enum sim_death kill_death;

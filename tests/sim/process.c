@@ -25,6 +25,15 @@ bool process_sleeps(struct sim *sim, const struct process *process, timer_functi
 
 // ------------------------------------------------------------------------------------------ start, end
 
+static void tell_vpsie(struct sim *sim, struct process *process)
+{
+    struct event *event = event_create(EVENT_VPSIE_STATE);
+    event->vpsie_state.usable = !sim->vpsie_cut;
+    event->vpsie_state.detail = sim->vpsie_cut ? "credentials are refused" : "";
+    event->vpsie_state.calls_limit = 100;
+    process_feed(sim, process, event);
+}
+
 unsigned sim_start(struct sim *sim)
 {
     assert(sim->process_count < SIM_PROCESSES_MAX);
@@ -43,11 +52,7 @@ unsigned sim_start(struct sim *sim)
     state->kube_state.reachable = true;
     state->kube_state.detail = "";
     process_feed(sim, process, state);
-    state = event_create(EVENT_VPSIE_STATE);
-    state->vpsie_state.usable = true;
-    state->vpsie_state.detail = "";
-    state->vpsie_state.calls_limit = 100;
-    process_feed(sim, process, state);
+    tell_vpsie(sim, process);
     watches_start(sim, process);
     sim_agents_start(sim);
     process_lease(sim);
@@ -177,10 +182,30 @@ static void remember(struct sim *sim, const struct process *process, const struc
         sim->hash = (sim->hash ^ (unsigned char)*byte) * 1099511628211u;
 }
 
+// What people would read: notes, events, conditions, errors.
+static void read_aloud(struct sim *sim, const struct command *command)
+{
+    switch (command->kind) {
+    case COMMAND_NOTE: sim_say(sim, command->note.text); break;
+    case COMMAND_KUBE_EVENT: sim_say(sim, command->event.message); break;
+    case COMMAND_OPERATOR_REPLY: sim_say(sim, command->operator_reply.text); break;
+    case COMMAND_KUBE_GROUP_STATUS:
+        for (uint32_t i = 0; i < command->group_status.condition_count; i++)
+            sim_say(sim, command->group_status.conditions[i].message);
+        break;
+    case COMMAND_KUBE_INTENTION_STATUS:
+        if (command->intention_status.status.last_error != NULL)
+            sim_say(sim, command->intention_status.status.last_error);
+        break;
+    default: break;
+    }
+}
+
 // Takes one command to its door. False: the coordinator died over it.
 static bool take(struct sim *sim, struct process *process, const struct command *command)
 {
     remember(sim, process, command);
+    read_aloud(sim, command);
     check_command(sim, process, command);
     if (command_has_outcome(command->kind)) {
         if (sim->kill_planned && sim->command_index == sim->kill_index &&
@@ -193,15 +218,9 @@ static bool take(struct sim *sim, struct process *process, const struct command 
         calls_submit(sim, process, command);
     } else if (command->kind == COMMAND_AGENT_DIRECTIVE) {
         sim_agents_direct(sim, process, command);
-    } else if (command->kind == COMMAND_NOTE) {
-        sim_say(sim, command->note.text);
-    } else if (command->kind == COMMAND_KUBE_EVENT) {
-        sim_say(sim, command->event.message);
-        sim->effects[COMMAND_KUBE_EVENT]++;
     } else if (command->kind == COMMAND_OPERATOR_REPLY) {
         free(sim->reply);
         sim->reply = xstrdup(command->operator_reply.text);
-        sim_say(sim, command->operator_reply.text);
     }
     return true;
 }
@@ -329,5 +348,14 @@ void sim_cut_kube(struct sim *sim, bool cut)
         event->kube_state.reachable = !cut;
         event->kube_state.detail = cut ? "connection refused" : "";
         process_feed(sim, process, event);
+    }
+}
+
+void sim_cut_vpsie(struct sim *sim, bool cut)
+{
+    sim->vpsie_cut = cut;
+    for (unsigned i = 0; i < sim->process_count; i++) {
+        if (sim->processes[i].alive)
+            tell_vpsie(sim, &sim->processes[i]);
     }
 }

@@ -79,7 +79,8 @@ uint64_t sim_commands(const struct sim *sim); // such commands so far
 void sim_trouble(struct sim *sim, const struct sim_chances *chances, int64_t until_ms);
 // The next `count` commands of this kind meet this fault.
 void sim_fault_next(struct sim *sim, enum command_kind kind, enum sim_fault fault, unsigned count);
-void sim_cut_kube(struct sim *sim, bool cut); // nobody reaches the API server
+void sim_cut_kube(struct sim *sim, bool cut);  // nobody reaches the API server
+void sim_cut_vpsie(struct sim *sim, bool cut); // the account's door is shut: credentials, breaker
 void sim_person_cordons(struct sim *sim, const char *node_name, bool cordoned); // and checks that it holds
 void sim_operator(struct sim *sim, enum operator_verb verb, const char *argument);
 

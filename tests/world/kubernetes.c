@@ -229,16 +229,20 @@ void add_node_group(struct world *world, const struct group_plan *plan)
 {
     cJSON *group = json_of(
         "{'metadata':{'name':'%s','labels':{}},'spec':{'minNodes':%d,'maxNodes':%d,'datacenterID':'%s',"
-        "'resourceIdentifier':'%s','project':'main','offeringIDs':['%lld'],'kubernetesVersion':'v1.31.2',"
-        "'kubeSizeID':%lld,'allowMixedInstances':true,"
+        "'resourceIdentifier':'%s','project':'main','kubernetesVersion':'v1.31.2','allowMixedInstances':true,"
         "'scaleUpPolicy':{'enabled':true,'stabilizationWindowSeconds':%lld,'cpuThreshold':80,"
         "'memoryThreshold':80},"
         "'scaleDownPolicy':{'enabled':true,'stabilizationWindowSeconds':%lld,'cpuThreshold':%d,"
         "'memoryThreshold':%d,'cooldownSeconds':%lld}}}",
-        plan->name, plan->min, plan->max, plan->datacenter, plan->cluster, (long long)plan->size_id,
-        (long long)plan->size_id, (long long)plan->up_stabilization_seconds,
-        (long long)plan->down_stabilization_seconds, plan->cpu_threshold > 0 ? plan->cpu_threshold : 50,
+        plan->name, plan->min, plan->max, plan->datacenter, plan->cluster,
+        (long long)plan->up_stabilization_seconds, (long long)plan->down_stabilization_seconds,
+        plan->cpu_threshold > 0 ? plan->cpu_threshold : 50,
         plan->memory_threshold > 0 ? plan->memory_threshold : 50, (long long)plan->cooldown_seconds);
+    if (plan->size_id != 0)
+        json_set_number(group, "spec.kubeSizeID", plan->size_id);
+    char size[32];
+    snprintf(size, sizeof size, "%lld", (long long)plan->size_id);
+    json_set(group, "spec.offeringIDs", json_of("['%s']", plan->offering != NULL ? plan->offering : size));
     if (!plan->unmanaged)
         json_put(json_at(group, "metadata.labels"), "autoscaler.vpsie.com/managed",
                  cJSON_CreateString("true"));

@@ -57,9 +57,13 @@ static struct amount amount_asked(const cJSON *pod)
     struct amount asked = {0}, first = {0};
     const cJSON *container;
     cJSON_ArrayForEach(container, json_at(pod, "spec.containers"))
+    {
         amount_add(&asked, amount_of(json_at(container, "resources.requests")));
-    cJSON_ArrayForEach(container, json_at(pod, "spec.initContainers")) first =
-        amount_most(first, amount_of(json_at(container, "resources.requests")));
+    }
+    cJSON_ArrayForEach(container, json_at(pod, "spec.initContainers"))
+    {
+        first = amount_most(first, amount_of(json_at(container, "resources.requests")));
+    }
     asked = amount_most(asked, first);
     asked.pods = 1;
     return asked;
@@ -70,7 +74,10 @@ static bool expression_holds(const cJSON *expression, const char *value, bool pr
     const char *verb = json_text(expression, "operator");
     const cJSON *item, *values = json_key(expression, "values");
     bool in = false;
-    cJSON_ArrayForEach(item, values) in = in || (present && strcmp(item->valuestring, value) == 0);
+    cJSON_ArrayForEach(item, values)
+    {
+        in = in || (present && strcmp(item->valuestring, value) == 0);
+    }
     if (strcmp(verb, "In") == 0)
         return in;
     if (strcmp(verb, "NotIn") == 0)

@@ -178,8 +178,10 @@ static void collect(struct world *world, enum api_kind kind)
         const cJSON *reference, *json = objects.items[i].document->json;
         const cJSON *references = json_at(json, "metadata.ownerReferences");
         bool orphan = cJSON_GetArraySize(references) > 0 && !pod_is_leaving(json);
-        cJSON_ArrayForEach(reference, references) orphan =
-            orphan && !owner_is_there(world, objects.items[i].space, reference);
+        cJSON_ArrayForEach(reference, references)
+        {
+            orphan = orphan && !owner_is_there(world, objects.items[i].space, reference);
+        }
         if (orphan)
             api_delete(world->api, kind, objects.items[i].space, objects.items[i].name,
                        (struct api_preconditions){.uid = objects.items[i].uid}, -1);

@@ -250,6 +250,55 @@ static void an_answer_that_names_the_machine_is_believed(void **state)
     tale_end(sim);
 }
 
+static void an_existing_group_s_size_wins_and_the_difference_is_said(void **state)
+{
+    (void)state;
+    struct sim_settings settings = sim_settings_default(16);
+    struct sim *sim = tale_prepare(&settings, 0, 5);
+    person_adds_group(sim_world(sim), SIM_CLUSTER, "general", SIM_SIZE_LARGE);
+    sim_start(sim);
+    tale_deploy(sim, "web", 7);
+    tale_until_ready(sim, "web", 7, MINUTES(10)); // 7.9 cpu: all on one machine
+    tale_assert(sim, tale_machines(sim) == 1);
+    tale_assert(sim, sim_effects(sim, COMMAND_VPSIE_CREATE_GROUP) == 0);
+    tale_run(sim, MINUTES(2));
+    tale_assert(sim, sim_said(sim, "22"));
+    tale_end(sim);
+}
+
+static void an_offering_that_cannot_be_ordered_is_said_and_nothing_is_tried(void **state)
+{
+    (void)state;
+    struct sim_settings settings = sim_settings_default(17);
+    struct sim *sim = tale_prepare(&settings, 0, 5);
+    add_node_group(sim_world(sim), &(struct group_plan){.name = "plans",
+                                                        .min = 1,
+                                                        .max = 5,
+                                                        .cluster = SIM_CLUSTER,
+                                                        .datacenter = SIM_DATACENTER,
+                                                        .offering = "0a1b2c3d-0000-4000-8000-000000000000"});
+    sim_start(sim);
+    tale_run(sim, MINUTES(20));
+    tale_assert(sim, sim_sent(sim, COMMAND_VPSIE_CREATE_GROUP) == 0);
+    tale_assert(sim, tale_machines(sim) == 0);
+    tale_assert(sim, sim_said(sim, "0a1b2c3d"));
+    tale_end(sim);
+}
+
+static void an_account_that_cannot_be_used_stops_orders_until_it_can(void **state)
+{
+    (void)state;
+    struct sim *sim = tale_begin(18, 0, 5);
+    sim_cut_vpsie(sim, true);
+    tale_deploy(sim, "web", 3);
+    tale_run(sim, MINUTES(30));
+    tale_assert(sim, sim_sent(sim, COMMAND_VPSIE_ADD_MACHINE) == 0);
+    sim_cut_vpsie(sim, false);
+    tale_until_ready(sim, "web", 3, MINUTES(15));
+    tale_assert(sim, tale_machines(sim) == 1);
+    tale_end(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +317,9 @@ int main(void)
         cmocka_unit_test(a_machine_that_never_joins_fails_is_removed_and_stays_visible_for_its_ttl),
         cmocka_unit_test(orders_of_two_groups_find_their_own_machines),
         cmocka_unit_test(an_answer_that_names_the_machine_is_believed),
+        cmocka_unit_test(an_existing_group_s_size_wins_and_the_difference_is_said),
+        cmocka_unit_test(an_offering_that_cannot_be_ordered_is_said_and_nothing_is_tried),
+        cmocka_unit_test(an_account_that_cannot_be_used_stops_orders_until_it_can),
     };
     return cmocka_run_group_tests_name("ordering", tests, NULL, NULL);
 }
