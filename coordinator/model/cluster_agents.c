@@ -18,9 +18,9 @@ static void free_verdict(struct strings *strings, struct verdict *verdict)
 {
     for (uint32_t i = 0; i < verdict->reason_count; i++) {
         strings_release(strings, verdict->reasons[i].code);
-        free((void *)(uintptr_t)verdict->reasons[i].pod_uid);
-        free((void *)(uintptr_t)verdict->reasons[i].subject);
-        free((void *)(uintptr_t)verdict->reasons[i].detail);
+        free((void *)verdict->reasons[i].pod_uid);
+        free((void *)verdict->reasons[i].subject);
+        free((void *)verdict->reasons[i].detail);
     }
     free(verdict->reasons);
     *verdict = (struct verdict){0};
@@ -85,7 +85,7 @@ static bool find_evidence(const struct agent *agent, const char *uid, uint32_t *
 
 static void free_evidence(struct strings *strings, struct pod_evidence *evidence)
 {
-    free((void *)(uintptr_t)evidence->uid);
+    free((void *)evidence->uid);
     strings_release(strings, evidence->largest_volume);
     strings_release(strings, evidence->unknown);
 }
@@ -170,7 +170,7 @@ static void merge_evidence(struct strings *strings, struct agent *agent,
 static void set_text(const char **to, const char *text)
 {
     char *copy = own(text);
-    free((void *)(uintptr_t)*to);
+    free((void *)*to);
     *to = copy;
 }
 
@@ -181,8 +181,8 @@ static void free_agent(struct strings *strings, struct agent *agent)
     free_verdict(strings, &agent->directive_verdict);
     free(agent->pods);
     free(agent->previous_start_id);
-    free((void *)(uintptr_t)agent->start_id);
-    free((void *)(uintptr_t)agent->directive_id);
+    free((void *)agent->start_id);
+    free((void *)agent->directive_id);
     strings_release(strings, agent->version);
     free(agent);
 }

@@ -38,8 +38,7 @@ static void fill_budget(struct cluster *cluster, struct budget *budget, const st
         .space = keep_name(keep, facts->space),
         .name = keep_name(keep, facts->name),
         .uid = keep_text(keep, facts->uid),
-        .selector =
-            (struct requirement *)(uintptr_t)keep_requirements(keep, facts->selector, facts->selector_count),
+        .selector = (struct requirement *)keep_requirements(keep, facts->selector, facts->selector_count),
         .selector_count = facts->selector_count,
         .selects_nothing = facts->selects_nothing,
         .disruptions_allowed = facts->disruptions_allowed,

@@ -198,7 +198,7 @@ void pods_give_away(struct cluster *cluster, struct node *node)
 static void copy_text(const char **to, const char *text)
 {
     if (is_given(*to))
-        free((void *)(uintptr_t)*to);
+        free((void *)*to);
     *to = is_given(text) ? xstrdup(text) : "";
 }
 

@@ -54,7 +54,7 @@ enum fields_difference fields_compare(const struct field *fields, size_t count, 
 
 static void copy_revision(const struct field *field, void *object, const void *facts)
 {
-    free((void *)(uintptr_t)word_at(object, field->to));
+    free((void *)word_at(object, field->to));
     const char *told = word_at(facts, field->from);
     set_word(object, field->to, xstrdup(told == NULL ? "" : told));
 }
@@ -94,7 +94,7 @@ void fields_free_revision(const struct field *fields, size_t count, void *object
 {
     for (size_t i = 0; i < count; i++) {
         if (fields[i].kind == FIELD_REVISION) {
-            free((void *)(uintptr_t)word_at(object, fields[i].to));
+            free((void *)word_at(object, fields[i].to));
             set_word(object, fields[i].to, NULL);
         }
     }

@@ -211,8 +211,8 @@ uint64_t shape_facts_hash_but_labels(const struct pod_shape_facts *facts)
         const struct toleration *toleration = &facts->tolerations[i];
         hash = hash_text(hash, toleration->key);
         hash = hash_text(hash, toleration->value);
-        hash = hash_number(hash, (uint64_t)toleration->operator* 64 +
-                                 toleration->effect * 2u +(toleration->any_effect ? 1u : 0u));
+        hash = hash_number(hash, (uint64_t)toleration->operator* 64 + toleration->effect * UINT64_C(2) +
+                                     (toleration->any_effect ? 1u : 0u));
     }
     hash = hash_number(hash, facts->needs);
     hash = hash_number(hash, (uint64_t)facts->priority);

@@ -50,7 +50,7 @@ static uint32_t extended_position(const struct resources *amount, const char *na
 // The array of a sum is the sum's own.
 static struct extended_resource *own_extended(struct resources *sum)
 {
-    return (struct extended_resource *)(uintptr_t)sum->extended;
+    return (struct extended_resource *)sum->extended;
 }
 
 static void add_extended(struct resources *sum, const struct extended_resource *amount)

@@ -22,7 +22,7 @@ struct strings {
 
 static struct string *string_of(const char *text)
 {
-    return (struct string *)(uintptr_t)(text - offsetof(struct string, text));
+    return (struct string *)(void *)(text - offsetof(struct string, text));
 }
 
 struct strings *strings_create(void)

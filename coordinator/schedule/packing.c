@@ -13,8 +13,7 @@
 
 static struct packing start(struct arena *arena, uint32_t capacity)
 {
-    if (capacity < PLACES_MIN)
-        capacity = PLACES_MIN;
+    assert(arena != NULL && capacity >= PLACES_MIN);
     struct packing packing = {.arena = arena, .place_capacity = capacity};
     packing.places = ARENA_ARRAY(arena, struct place, capacity);
     packing.search = packing_search_create(arena, capacity);
@@ -34,7 +33,7 @@ static bool may_take_pods(const struct node *node)
 
 struct packing packing_create(struct arena *arena, const struct cluster *cluster)
 {
-    assert(arena != NULL && cluster != NULL);
+    assert(cluster != NULL);
     struct packing packing = start(arena, cluster->node_count + PLACES_MIN);
     for (uint32_t i = 0; i < cluster->node_count; i++) {
         const struct node *node = cluster->nodes[i];
@@ -57,7 +56,6 @@ struct packing packing_create(struct arena *arena, const struct cluster *cluster
 
 struct packing packing_create_empty(struct arena *arena)
 {
-    assert(arena != NULL);
     return start(arena, PLACES_MIN);
 }
 
@@ -127,13 +125,13 @@ static struct extended_resource *own_extended(struct packing *packing, uint32_t 
                                               const struct resources *request)
 {
     struct resources *used = &packing->places[index].used;
-    uint32_t room = used->extended_count + request->extended_count;
+    size_t room = (size_t)used->extended_count + request->extended_count;
     if (room <= packing_search_room(packing->search, index))
-        return (struct extended_resource *)(uintptr_t)used->extended;
+        return (struct extended_resource *)used->extended;
     struct extended_resource *items = ARENA_ARRAY(packing->arena, struct extended_resource, room * 2);
     if (used->extended_count > 0)
         memcpy(items, used->extended, used->extended_count * sizeof(*items));
-    packing_search_set_room(packing->search, index, room * 2);
+    packing_search_set_room(packing->search, index, (uint32_t)room * 2);
     used->extended = items;
     return items;
 }

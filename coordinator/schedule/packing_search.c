@@ -31,7 +31,7 @@ static void allocate(struct packing_search *search, uint32_t capacity)
     while (search->leaves < capacity)
         search->leaves *= 2;
     search->tree = ARENA_ARRAY(search->arena, struct room, 2ull * search->leaves);
-    for (uint32_t i = 0; i < 2 * search->leaves; i++)
+    for (uint32_t i = 0; i / 2 < search->leaves; i++)
         search->tree[i] = no_room;
     search->states = ARENA_ARRAY(search->arena, struct leaf_state, search->leaves);
 }
@@ -66,8 +66,8 @@ static int64_t larger(int64_t a, int64_t b)
 
 static void combine(struct room *tree, uint32_t node)
 {
-    const struct room *a = &tree[2 * node];
-    const struct room *b = &tree[2 * node + 1];
+    const struct room *a = &tree[(size_t)node * 2];
+    const struct room *b = &tree[(size_t)node * 2 + 1];
     tree[node] = (struct room){larger(a->cpu_millis, b->cpu_millis), larger(a->memory_bytes, b->memory_bytes),
                                larger(a->pods, b->pods)};
 }

@@ -21,8 +21,8 @@
 
 // What the kubelet derives from the machine or the cloud, and a new machine of the group will have, too.
 static const char *const learned_keys[] = {
-    "beta.kubernetes.io/arch",       "beta.kubernetes.io/os",       KEY_ARCH,       KEY_OS,
-    "topology.kubernetes.io/region", "topology.kubernetes.io/zone", KEY_DATACENTER,
+    "beta.kubernetes.io/arch",       "beta.kubernetes.io/os",       KEY_ARCH,         KEY_OS,
+    "topology.kubernetes.io/region", "topology.kubernetes.io/zone", (KEY_DATACENTER),
 };
 // These follow the size: learned only from a node of the same size.
 static const char *const learned_size_keys[] = {

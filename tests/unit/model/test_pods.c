@@ -355,6 +355,48 @@ static void shapes_that_differ_in_labels_only_are_of_one_kind(void **state)
     assert_true(a->shape->kind_id != b->shape->kind_id);
 }
 
+static void a_shape_is_copied_in_all_its_depth(void **state)
+{
+    (void)state;
+    static const struct extended_resource gpu[] = {{"nvidia.com/gpu", 1}};
+    char zone[] = "zone-a";
+    const char *const values[] = {zone, "zone-b"};
+    struct requirement expression = {
+        .key = "zone", .operator= SELECTOR_IN, .values = values, .value_count = 2};
+    struct requirement field = {
+        .key = "metadata.name", .operator= SELECTOR_NOT_IN, .values = values, .value_count = 1};
+    struct node_term terms[] = {
+        {.expressions = &expression, .expression_count = 1, .fields = &field, .field_count = 1}, {0}};
+    struct toleration toleration = {
+        .key = "gpu", .value = zone, .operator= TOLERATION_EQUAL, .effect = TAINT_NO_EXECUTE};
+    struct label selector = {"disk", zone};
+    struct pod_facts facts = make_pod("web-1", "", 100, 1);
+    facts.shape.requests.extended = gpu;
+    facts.shape.requests.extended_count = 1;
+    facts.shape.has_affinity = true;
+    facts.shape.affinity_terms = terms;
+    facts.shape.affinity_term_count = 2;
+    facts.shape.tolerations = &toleration;
+    facts.shape.toleration_count = 1;
+    facts.shape.node_selector = (struct labels){&selector, 1};
+    facts.shape.priority = 7;
+    const struct pod *pod = cluster_put_pod(cluster, &facts);
+    assert_ptr_equal(cluster_put_pod(cluster, &facts), pod);
+    zone[5] = 'X';
+    const struct pod_shape_facts *kept = &pod->shape->facts;
+    assert_string_equal(kept->affinity_terms[0].expressions[0].values[0], "zone-a");
+    assert_string_equal(kept->affinity_terms[0].expressions[0].values[1], "zone-b");
+    assert_string_equal(kept->affinity_terms[0].fields[0].values[0], "zone-a");
+    assert_int_equal(kept->affinity_terms[0].fields[0].operator, SELECTOR_NOT_IN);
+    assert_int_equal(kept->affinity_terms[1].expression_count, 0);
+    assert_string_equal(kept->tolerations[0].value, "zone-a");
+    assert_int_equal(kept->tolerations[0].effect, TAINT_NO_EXECUTE);
+    assert_string_equal(labels_get(&kept->node_selector, "disk"), "zone-a");
+    assert_int_equal(resources_extended(&kept->requests, "nvidia.com/gpu"), 1);
+    assert_int_equal(kept->priority, 7);
+    assert_string_equal(kept->scheduler_name, "default-scheduler");
+}
+
 static void pods_that_come_and_go_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -433,6 +475,7 @@ int main(void)
         TEST(a_pod_with_another_uid_is_another_pod),
         TEST(equal_pods_share_one_shape),
         TEST(shapes_that_differ_in_labels_only_are_of_one_kind),
+        TEST(a_shape_is_copied_in_all_its_depth),
         TEST(pods_that_come_and_go_leave_nothing_behind),
         TEST(an_absurd_request_does_not_spoil_the_sum_for_ever),
         TEST(furniture_is_daemonset_and_mirror_pods),

@@ -101,6 +101,74 @@ static void what_was_put_can_be_taken_back(void **state)
     assert_int_equal(packing_put(&packing, pod->shape, NULL), 0);
 }
 
+static void a_pod_can_be_put_on_one_very_place(void **state)
+{
+    (void)state;
+    put_node("a");
+    const struct node *b = put_node("b");
+    struct packing packing = packing_create(arena, cluster);
+    const struct pod *pod = put_pod("p", "", 2000);
+    struct placement why;
+    assert_true(packing_put_at(&packing, 1, pod->shape, &why));
+    assert_int_equal(why.verdict, PLACEMENT_FITS);
+    assert_int_equal(packing.places[1].used.cpu_millis, 2000);
+    assert_false(packing_put_at(&packing, 1, pod->shape, &why));
+    assert_int_equal(why.verdict, PLACEMENT_RESOURCES);
+    assert_int_equal(packing.places[1].used.cpu_millis, 2000);
+    assert_int_equal(packing.places[0].used.cpu_millis, 0);
+    packing_take(&packing, 1, pod->shape);
+    packing_remove_node(&packing, b);
+    assert_false(packing_put_at(&packing, 1, pod->shape, NULL));
+    packing_restore_node(&packing, b);
+    assert_true(packing_put_at(&packing, 1, pod->shape, NULL));
+}
+
+static void several_extended_resources_keep_their_order(void **state)
+{
+    (void)state;
+    static const struct extended_resource has[] = {{"a.com/a", 2}, {"b.com/b", 2}, {"c.com/c", 2}};
+    static const struct extended_resource wants_b[] = {{"b.com/b", 1}};
+    static const struct extended_resource wants_ac[] = {{"a.com/a", 1}, {"c.com/c", 2}};
+    struct node_facts facts = make_node("a");
+    facts.allocatable.extended = has;
+    facts.allocatable.extended_count = 3;
+    cluster_put_node(cluster, &facts);
+    struct packing packing = packing_create(arena, cluster);
+    struct pod_shape b = {.facts = make_shape(0, 0)};
+    b.facts.requests.extended = wants_b;
+    b.facts.requests.extended_count = 1;
+    struct pod_shape ac = {.facts = make_shape(0, 0)};
+    ac.facts.requests.extended = wants_ac;
+    ac.facts.requests.extended_count = 2;
+    assert_int_equal(packing_put(&packing, &b, NULL), 0);
+    assert_int_equal(packing_put(&packing, &ac, NULL), 0);
+    assert_int_equal(packing_put(&packing, &ac, NULL), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, &b, NULL), 0);
+    assert_int_equal(packing_put(&packing, &b, NULL), UINT32_MAX);
+    for (uint32_t i = 1; i < packing.places[0].used.extended_count; i++)
+        assert_true(
+            strcmp(packing.places[0].used.extended[i - 1].name, packing.places[0].used.extended[i].name) < 0);
+}
+
+// More kinds than the search has chains for.
+static void thousands_of_kinds_are_told_apart(void **state)
+{
+    (void)state;
+    put_node("a");
+    struct packing packing = packing_create(arena, cluster);
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < 3000; i++) {
+            char name[16];
+            snprintf(name, sizeof(name), "p%d", i);
+            const struct pod *pod = put_pod(name, "", 3000 + i);
+            bool fits = i <= 900;
+            assert_int_equal(packing_put(&packing, pod->shape, NULL), fits ? 0 : UINT32_MAX);
+            if (fits)
+                packing_take(&packing, 0, pod->shape);
+        }
+    }
+}
+
 static void extended_resources_are_counted_on_a_copy(void **state)
 {
     (void)state;
@@ -301,6 +369,9 @@ int main(void)
         TEST(only_nodes_that_could_take_a_pod_are_places),
         TEST(pods_go_to_the_first_place_that_fits),
         TEST(what_was_put_can_be_taken_back),
+        TEST(a_pod_can_be_put_on_one_very_place),
+        TEST(several_extended_resources_keep_their_order),
+        TEST(thousands_of_kinds_are_told_apart),
         TEST(extended_resources_are_counted_on_a_copy),
         TEST(a_node_that_is_to_go_takes_nothing_until_it_is_restored),
         TEST(wished_for_places_come_after_the_nodes),
