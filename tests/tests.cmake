@@ -25,6 +25,7 @@ endfunction()
 vpsie_fuzz(wire tests/fuzz/fuzz_wire.c tests/fuzz/corpus/wire common)
 vpsie_fuzz(vpsie_answers tests/fuzz/fuzz_vpsie_answers.c tests/fuzz/corpus/vpsie_answers vpsie)
 vpsie_fuzz(quantity tests/fuzz/fuzz_quantity.c tests/fuzz/corpus/quantity model)
+vpsie_fuzz(admin_request tests/fuzz/fuzz_admin_request.c tests/fuzz/corpus/admin_request admin)
 
 # A room tests/<room>/ that needs more says so in tests/<room>/<room>.cmake.
 foreach(room fuzz e2e bench demo stage)

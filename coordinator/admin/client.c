@@ -83,22 +83,22 @@ static bool looks_like_interval(const char *word)
     return word != NULL && text_parse_duration_ms(word, strlen(word), &ms, NULL) == 0;
 }
 
-// Short forms, and --watch without an interval, as the flag table knows them.
+// The arguments after the command, with short forms and a --watch without an interval as the flag table knows
+// them.
 static int spell_out(int argc, char **argv, char **out)
 {
     int count = 0;
-    for (int i = 0; i < argc && count + 1 < ARGUMENTS_MAX; i++) {
+    for (int i = 1; i < argc && count + 1 < ARGUMENTS_MAX; i++) {
         char *argument = argv[i];
-        if (i > 0 && strcmp(argument, "-o") == 0)
+        if (strcmp(argument, "-o") == 0)
             argument = "--output";
-        else if (i > 0 && strncmp(argument, "-ojson", 6) == 0)
+        else if (strcmp(argument, "-ojson") == 0)
             argument = "--output=json";
-        else if (i > 0 && strcmp(argument, "-w") == 0)
+        else if (strcmp(argument, "-w") == 0)
             argument = "--watch";
+        if (strcmp(argument, "--watch") == 0 && !looks_like_interval(i + 1 < argc ? argv[i + 1] : NULL))
+            argument = "--watch=" WATCH_DEFAULT;
         out[count++] = argument;
-        bool bare_watch = i > 0 && strcmp(argument, "--watch") == 0;
-        if (bare_watch && !looks_like_interval(i + 1 < argc ? argv[i + 1] : NULL))
-            out[count - 1] = "--watch=" WATCH_DEFAULT;
     }
     out[count] = NULL;
     return count;

@@ -382,7 +382,8 @@ static void show_rules(struct show *show, const cJSON *rules)
     }
     table_print(&table, show->screen);
     if (folded > 0) {
-        screen_put(show->screen, PAINT_DIM, "and %d more that pass (--all)", folded);
+        screen_put(show->screen, PAINT_DIM, "and %d more that pass%s (--all)", folded,
+                   folded == 1 ? "es" : "");
         screen_line(show->screen);
     }
 }

@@ -22,7 +22,7 @@
 
 #define WORKERS           8
 #define SEND_TIMEOUT_MS   5000
-#define LISTEN_AGAIN_MS   5000 // after a failure, and how often the socket file is looked for
+#define LISTEN_AGAIN_MS   1000 // after a failure, and how often the socket file is looked for
 #define SOCKET_MODE       0600
 #define DIRECTORY_MODE    0700
 #define KEEPER_STEP_MS    20
@@ -394,11 +394,8 @@ void admin_stop(struct admin *admin)
     pthread_cond_signal(&admin->changed);
     pthread_mutex_unlock(&admin->lock);
     pthread_join(admin->keeper, NULL);
-    bool ours = admin->listening;
     for (size_t i = 0; i < WORKERS; i++)
         nng_aio_stop(admin->workers[i].aio);
-    nng_close(admin->socket);
-    if (ours)
-        (void)unlink(admin->path);
+    nng_close(admin->socket); // also removes the socket file
     free_admin(admin);
 }

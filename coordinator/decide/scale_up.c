@@ -233,12 +233,14 @@ static void landed(struct look *look, const struct pod *pod, uint32_t place)
     }
     uint64_t decision_id = look->space.decision[place];
     struct group *group = look->space.group[place];
+    count_for(candidate_of(look, group), pod);
+    if (decision_id == 0 && pod->verdict_decision_id != 0)
+        return; // an order that has no object yet: what was said still holds
     if (decision_id != 0)
         snprintf(text, sizeof(text), "served by D%llu", (unsigned long long)decision_id);
     else
         snprintf(text, sizeof(text), "served by a machine on its way in %.60s", group->facts.name);
     say_of_pod(look, pod, text, decision_id);
-    count_for(candidate_of(look, group), pod);
 }
 
 // Where the machines of the decision that serves this pod are, if any: it stays with them.
