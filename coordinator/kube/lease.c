@@ -29,7 +29,7 @@ struct lease {
     cJSON *object;            // the Lease as the server holds it, NULL when not known
     char *observed;           // its spec as text, to see a change
     int64_t observed_ms;      // when we saw it change, by our own clock
-    int64_t transitions;      // the highest ever seen
+    int64_t transitions;      // the highest ever seen, -1 before any
     char written[64];         // renewTime of our own last write, as the server keeps it: whose write it is
     char attempted[64];       // of our last attempt, which may have arrived although its answer did not
     bool read_once;           // with elect false: the news was told
@@ -69,6 +69,7 @@ struct lease *lease_create(const struct lease_options *options)
     text_append(&path, "/leases");
     lease->path = text_take(&path);
     lease->paused_reason = xstrdup("");
+    lease->transitions = -1;
     pthread_mutex_init(&lease->exchange, NULL);
     pthread_mutex_init(&lease->lock, NULL);
     return lease;
@@ -275,10 +276,22 @@ static cJSON *draft(const struct lease *lease)
     return object;
 }
 
+// The time of a write also tells whose write it is, so it has all the digits that MicroTime has.
+static void format_now(char *buffer, size_t bytes)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    text_format_time_micro(buffer, bytes, (int64_t)now.tv_sec * 1000);
+    char *fraction = strrchr(buffer, '.');
+    assert(fraction && strlen(fraction) == 8);
+    snprintf(fraction, bytes - (size_t)(fraction - buffer), ".%06uZ",
+             (unsigned)(now.tv_nsec / 1000) % 1000000u);
+}
+
 static void fill_spec(const struct lease *lease, cJSON *object, bool acquired, int64_t transitions)
 {
     char now[40];
-    text_format_time_micro(now, sizeof(now), clock_wall_ms());
+    format_now(now, sizeof(now));
     cJSON *spec = member_object(object, "spec");
     set_text(spec, "holderIdentity", lease->options.identity);
     set_integer(spec, "leaseDurationSeconds", (lease->options.duration_ms + 999) / 1000);
@@ -394,8 +407,7 @@ static void acquire(struct lease *lease)
         return;
     api_reply_free(&reply);
     int64_t started_ms = now_ms(lease);
-    bool first = lease->object == NULL && lease->transitions == 0;
-    int64_t transitions = first ? 0 : lease->transitions + 1;
+    int64_t transitions = lease->transitions + 1; // also for a Lease that was deleted: terms only rise
     cJSON *object = draft(lease);
     fill_spec(lease, object, true, transitions);
     if (!put_object(lease, object, false, &reply)) {
@@ -495,7 +507,7 @@ void lease_release(struct lease *lease)
     bool held = lease->options.elect && is_leading(lease) && is_ours(lease);
     step_down(lease);
     if (held) {
-        text_format_time_micro(now, sizeof(now), clock_wall_ms());
+        format_now(now, sizeof(now));
         cJSON *object = draft(lease);
         cJSON *spec = member_object(object, "spec");
         set_text(spec, "holderIdentity", "");
