@@ -20,6 +20,8 @@
 #define KEY_PAUSED_REASON KEY_PREFIX "paused-reason"
 #define KEY_ACCEPTED      KEY_PREFIX "accepted"
 #define HOLDER_BYTES_MAX  254
+#define ATTEMPTS_KEPT     8u
+#define TIME_BYTES_MAX    64u
 #define READ_PERIOD_MS    5000 // of the Lease when it is not held
 
 struct lease {
@@ -30,10 +32,12 @@ struct lease {
     char *observed;           // its spec as text, to see a change
     int64_t observed_ms;      // when we saw it change, by our own clock
     int64_t transitions;      // the highest ever seen, -1 before any
-    char written[64];         // renewTime of our own last write, as the server keeps it: whose write it is
-    char attempted[64];       // of our last attempt, which may have arrived although its answer did not
-    bool read_once;           // with elect false: the news was told
-    pthread_mutex_t lock;     // guards what follows
+    // The renewTime of our last writes tells whose write the Lease holds; an attempt may have arrived
+    // although its answer did not.
+    char attempted[ATTEMPTS_KEPT][TIME_BYTES_MAX];
+    uint32_t attempt;
+    bool read_once;       // with elect false: the news was told
+    pthread_mutex_t lock; // guards what follows
     bool leading;
     uint64_t term;
     int64_t renewed_ms; // when the last successful renewal was begun
@@ -142,8 +146,13 @@ static const char *renewed_of(const struct lease *lease)
 static bool is_ours(const struct lease *lease)
 {
     const char *renewed = renewed_of(lease);
-    return lease->object && strcmp(holder_of(lease), lease->options.identity) == 0 && *renewed != '\0' &&
-           (strcmp(renewed, lease->written) == 0 || strcmp(renewed, lease->attempted) == 0);
+    if (!lease->object || *renewed == '\0' || strcmp(holder_of(lease), lease->options.identity) != 0)
+        return false;
+    for (uint32_t i = 0; i < ATTEMPTS_KEPT; i++) {
+        if (strcmp(renewed, lease->attempted[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void read_saved(struct lease *lease)
@@ -219,7 +228,7 @@ static bool put_object(struct lease *lease, cJSON *object, bool ignore_stop, str
     AUTOFREE char *path = create ? xprintf("%s" FIELD_MANAGER, lease->path)
                                  : xprintf("%s/%s" FIELD_MANAGER, lease->path, lease->options.name);
     json_print(object, &body);
-    snprintf(lease->attempted, sizeof(lease->attempted), "%.63s",
+    snprintf(lease->attempted[lease->attempt++ % ATTEMPTS_KEPT], TIME_BYTES_MAX, "%.63s",
              json_text(json_get(object, "spec"), "renewTime"));
     cJSON_Delete(object);
     struct api_request request = {.verb = create ? "create" : "update",
@@ -235,8 +244,6 @@ static bool put_object(struct lease *lease, cJSON *object, bool ignore_stop, str
         return false;
     observe(lease, reply->json);
     reply->json = NULL;
-    if (strcmp(holder_of(lease), lease->options.identity) == 0)
-        snprintf(lease->written, sizeof(lease->written), "%.63s", renewed_of(lease));
     return true;
 }
 
