@@ -23,6 +23,7 @@ function(vpsie_fuzz name file corpus_dir)
 endfunction()
 
 vpsie_fuzz(wire tests/fuzz/fuzz_wire.c tests/fuzz/corpus/wire common)
+vpsie_fuzz(agent_parsers tests/fuzz/fuzz_agent_parsers.c tests/fuzz/corpus/agent_parsers agentlib)
 vpsie_fuzz(vpsie_answers tests/fuzz/fuzz_vpsie_answers.c tests/fuzz/corpus/vpsie_answers vpsie)
 vpsie_fuzz(quantity tests/fuzz/fuzz_quantity.c tests/fuzz/corpus/quantity model)
 vpsie_fuzz(admin_request tests/fuzz/fuzz_admin_request.c tests/fuzz/corpus/admin_request admin)

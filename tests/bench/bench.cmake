@@ -1,5 +1,5 @@
 # Programs that measure. Not tests: machines are shared and noisy; what a bench prints is quoted, never asserted.
-foreach(bench pending:stage fleet:fleet\;testsupport model:schedule)
+foreach(bench agent:testsupport pending:stage fleet:fleet\;testsupport model:schedule)
   string(REPLACE ":" ";" parts "${bench}")
   list(POP_FRONT parts name)
   if(EXISTS ${CMAKE_SOURCE_DIR}/tests/bench/bench_${name}.c)
@@ -7,3 +7,6 @@ foreach(bench pending:stage fleet:fleet\;testsupport model:schedule)
     target_link_libraries(bench-${name} PRIVATE vpsie_options ${parts})
   endif()
 endforeach()
+if(TARGET bench-agent)
+  target_sources(bench-agent PRIVATE tests/unit/agent/tree.c tests/unit/agent/fake_coordinator.c)
+endif()
