@@ -16,11 +16,11 @@
 #include "common/arena.h"
 #include "common/clock.h"
 
-#define AGENT_MAGIC        0x61676e74u
-#define FIRST_WINDOW_MS    1000 // the first report waits for rates
-#define SAMPLE_GAP_MS_MIN  200  // whatever the coordinator asks for
-#define LATE_INTERVALS     3
-#define LATE_MS            60000
+#define AGENT_MAGIC       0x61676e74u
+#define FIRST_WINDOW_MS   1000 // the first report waits for rates
+#define SAMPLE_GAP_MS_MIN 200  // whatever the coordinator asks for
+#define LATE_INTERVALS    3
+#define LATE_MS           60000
 
 struct agent {
     uint32_t magic;
@@ -64,10 +64,12 @@ struct agent *agent_create(const struct agent_settings *settings, struct error *
         agent_destroy(agent);
         return NULL;
     }
-    log_event(LOG_INFO, "agent starts", LOG_S("node", identity.node_name), LOG_S("start_id", identity.start_id),
-              LOG_S("coordinator", settings->coordinator), LOG_I("interval_ms", settings->interval_ms), LOG_END);
+    log_event(LOG_INFO, "agent starts", LOG_S("node", identity.node_name),
+              LOG_S("start_id", identity.start_id), LOG_S("coordinator", settings->coordinator),
+              LOG_I("interval_ms", settings->interval_ms), LOG_END);
     if (settings->insecure_transport)
-        log_event(LOG_WARN, "insecure transport: reports and this agent's token can be read and forged on the way",
+        log_event(LOG_WARN,
+                  "insecure transport: reports and this agent's token can be read and forged on the way",
                   LOG_S("flag", "--insecure-transport"), LOG_END);
     return agent;
 }
@@ -107,7 +109,8 @@ static void log_verdict(const char *what, const struct verdict *verdict, enum re
     const struct readiness_reason *first = verdict->reason_count > 0 ? &verdict->reasons[0] : NULL;
     log_event(LOG_INFO, what, LOG_S("readiness", readiness_name(verdict->state)),
               LOG_S("reason", first ? first->code : ""), LOG_S("pod", first ? first->pod_uid : ""),
-              LOG_S("subject", first ? first->subject : ""), LOG_S("detail", first ? first->detail : ""), LOG_END);
+              LOG_S("subject", first ? first->subject : ""), LOG_S("detail", first ? first->detail : ""),
+              LOG_END);
 }
 
 static void judge(struct agent *agent, const struct readiness_question *question)

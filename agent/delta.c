@@ -127,7 +127,8 @@ bool delta_is_news(const struct delta_pod *known, const struct pod *pod)
            changed(before.local_data_bytes, now.local_data_bytes, NOISE_BYTES, 20) ||
            turned(before.connections, now.connections) ||
            changed(before.connections, now.connections, NOISE_COUNT, 10) ||
-           turned(before.processes, now.processes) || changed(before.processes, now.processes, NOISE_COUNT, 10);
+           turned(before.processes, now.processes) ||
+           changed(before.processes, now.processes, NOISE_COUNT, 10);
 }
 
 void delta_send(struct delta_pod *known, const struct pod *pod)

@@ -1,5 +1,6 @@
-// What this room is for: what the coordinator knows about each pod, so that only what is new is sent. What it knows:
-// evidence and how much change is noise. What it may not do: forget a change whose message may have been lost.
+// What this room is for: what the coordinator knows about each pod, so that only what is new is sent. What it
+// knows: evidence and how much change is noise. What it may not do: forget a change whose message may have
+// been lost.
 #ifndef VPSIE_AGENT_DELTA_H
 #define VPSIE_AGENT_DELTA_H
 

@@ -1,5 +1,5 @@
-// What this room is for: who reports: node, boot, this start of the agent. What it knows: /proc and the kernel's
-// random numbers. What it may not do: make up a node's name for the coordinator.
+// What this room is for: who reports: node, boot, this start of the agent. What it knows: /proc and the
+// kernel's random numbers. What it may not do: make up a node's name for the coordinator.
 #ifndef VPSIE_AGENT_IDENTITY_H
 #define VPSIE_AGENT_IDENTITY_H
 

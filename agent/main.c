@@ -44,8 +44,9 @@ static void handle_signals(enum log_level level)
     handle(SIGPIPE, SIG_IGN);
 }
 
-// The token passes through this process: it must not end up in a core file, nor be read by another process of the
-// same user. One arena: the library's threads allocate little, and each arena of their own would cost memory.
+// The token passes through this process: it must not end up in a core file, nor be read by another process of
+// the same user. One arena: the library's threads allocate little, and each arena of their own would cost
+// memory.
 static void harden(void)
 {
     mallopt(M_ARENA_MAX, 1);

@@ -8,22 +8,24 @@ void meters_open(struct meters *meters)
 {
     static const double seconds[] = {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
     static const double bytes[] = {512, 1024, 2048, 4096, 8192, 16384, 65536, 262144};
-    static const char *const statuses[METERS_ANSWERS] = {"unspecified", "accepted",            "unauthenticated", "not_leader",
-                                            "too_fast",    "unsupported_version", "invalid",         "other"};
+    static const char *const statuses[METERS_ANSWERS] = {"unspecified", "accepted", "unauthenticated",
+                                                         "not_leader",  "too_fast", "unsupported_version",
+                                                         "invalid",     "other"};
     *meters = (struct meters){
         .samples = metrics_counter(NAME("samples_total"), NULL, "Samples taken of this host."),
-        .sample_seconds = metrics_histogram(NAME("sample_duration_seconds"), NULL, "Time one sample took.", seconds,
-                                            sizeof seconds / sizeof *seconds),
+        .sample_seconds = metrics_histogram(NAME("sample_duration_seconds"), NULL, "Time one sample took.",
+                                            seconds, sizeof seconds / sizeof *seconds),
         .sample_cpu_seconds =
             metrics_counter(NAME("sample_cpu_seconds_total"), NULL, "CPU time spent on samples."),
         .inspections = metrics_gauge(NAME("pod_inspections"), NULL,
                                      "Times a pod's files, processes and connections were looked into."),
         .pods = metrics_gauge(NAME("pods"), NULL, "Pods seen on this node."),
-        .unknown_evidence =
-            metrics_gauge(NAME("unknown_evidence"), NULL, "Pieces of evidence about pods that could not be read."),
+        .unknown_evidence = metrics_gauge(NAME("unknown_evidence"), NULL,
+                                          "Pieces of evidence about pods that could not be read."),
         .inhibitors = metrics_gauge(NAME("inhibitors"), NULL, "Inhibitors that hold a drain of this node."),
         .drain_open = metrics_gauge(NAME("drain_open"), NULL, "1 while the coordinator prepares a drain."),
-        .drains = metrics_counter(NAME("drain_directives_total"), NULL, "Drains the coordinator asked to prepare."),
+        .drains =
+            metrics_counter(NAME("drain_directives_total"), NULL, "Drains the coordinator asked to prepare."),
         .connected = metrics_gauge(NAME("connected"), NULL, "1 while connected to a coordinator."),
         .connections = metrics_counter(NAME("connections_total"), NULL, "Connections made to a coordinator."),
         .dial_errors =
@@ -33,7 +35,8 @@ void meters_open(struct meters *meters)
                                           sizeof bytes / sizeof *bytes),
         .complete_reports =
             metrics_counter(NAME("complete_reports_total"), NULL, "Reports that held every pod's evidence."),
-        .timeouts = metrics_counter(NAME("reports_unanswered_total"), NULL, "Reports without an answer in time."),
+        .timeouts =
+            metrics_counter(NAME("reports_unanswered_total"), NULL, "Reports without an answer in time."),
         .broken_answers =
             metrics_counter(NAME("answers_malformed_total"), NULL, "Answers that could not be understood."),
         .credential_errors =

@@ -1,5 +1,5 @@
-// What this room is for: the agent's own metrics, by name, in one place. What it knows: common/metrics.h. What it may
-// not do: measure anything itself.
+// What this room is for: the agent's own metrics, by name, in one place. What it knows: common/metrics.h.
+// What it may not do: measure anything itself.
 #ifndef VPSIE_AGENT_METERS_H
 #define VPSIE_AGENT_METERS_H
 

@@ -1,5 +1,5 @@
-// What this room is for: what the coordinator asked of this agent and still stands: one drain to prepare at most,
-// and the pace of reports. What it knows: directives. What it may not do: read a clock, answer anyone.
+// What this room is for: what the coordinator asked of this agent and still stands: one drain to prepare at
+// most, and the pace of reports. What it knows: directives. What it may not do: read a clock, answer anyone.
 #ifndef VPSIE_AGENT_ORDERS_H
 #define VPSIE_AGENT_ORDERS_H
 
@@ -27,12 +27,13 @@ struct orders {
 void orders_init(struct orders *orders, int64_t interval_ms);
 void orders_free(struct orders *orders);
 
-// Take what an accepted answer asks for; consumes the ack. The same PREPARE_DRAIN again renews its deadline and its
-// pods and is no news; one with another id takes the place of the old. CANCEL_DRAIN of another id changes nothing.
+// Take what an accepted answer asks for; consumes the ack. The same PREPARE_DRAIN again renews its deadline
+// and its pods and is no news; one with another id takes the place of the old. CANCEL_DRAIN of another id
+// changes nothing.
 enum orders_change orders_take(struct orders *orders, WireAck *ack);
 
-// Ends a drain that is past its deadline. It is answered once even if the deadline had passed when it came: clocks
-// differ, and the coordinator judges for itself. True when one ended.
+// Ends a drain that is past its deadline. It is answered once even if the deadline had passed when it came:
+// clocks differ, and the coordinator judges for itself. True when one ended.
 bool orders_expire(struct orders *orders, int64_t now_wall_ms);
 
 const char *orders_drain_id(const struct orders *orders); // NULL: none is open

@@ -42,9 +42,7 @@ static void print_value(struct printing *printing, const ProtobufCFieldDescripto
     case PROTOBUF_C_TYPE_INT64: text_printf(out, "%" PRId64, *(const int64_t *)value); break;
     case PROTOBUF_C_TYPE_FLOAT: print_real(printing, (double)*(const float *)value, 6); break;
     case PROTOBUF_C_TYPE_DOUBLE: print_real(printing, *(const double *)value, 15); break;
-    case PROTOBUF_C_TYPE_BOOL:
-        text_append(out, *(const protobuf_c_boolean *)value ? "true" : "false");
-        break;
+    case PROTOBUF_C_TYPE_BOOL: text_append(out, *(const protobuf_c_boolean *)value ? "true" : "false"); break;
     case PROTOBUF_C_TYPE_ENUM: print_enum(printing, field, *(const int *)value); break;
     case PROTOBUF_C_TYPE_STRING: text_append_json_string(out, *(char *const *)value); break;
     case PROTOBUF_C_TYPE_MESSAGE: print_message(printing, *(ProtobufCMessage *const *)value); break;

@@ -23,10 +23,11 @@ static void print_cpu(const WireUtilization *use, struct text *out)
         text_append(out, "cpu          unknown\n");
         return;
     }
-    unsigned busy = cpu->user_millis + cpu->nice_millis + cpu->system_millis + cpu->irq_millis + cpu->softirq_millis;
+    unsigned busy =
+        cpu->user_millis + cpu->nice_millis + cpu->system_millis + cpu->irq_millis + cpu->softirq_millis;
     text_printf(out, "cpu          %u of %u millis busy (user %u, system %u, iowait %u, steal %u)\n", busy,
-                use->cpu_count * 1000, cpu->user_millis + cpu->nice_millis, cpu->system_millis, cpu->iowait_millis,
-                cpu->steal_millis);
+                use->cpu_count * 1000, cpu->user_millis + cpu->nice_millis, cpu->system_millis,
+                cpu->iowait_millis, cpu->steal_millis);
 }
 
 static void print_memory(const WireUtilization *use, struct text *out)
@@ -73,10 +74,11 @@ static void print_utilization(const WireUtilization *use, struct text *out)
     print_pressure("io", use->io_pressure, out);
     print_filesystem("root", use->root_filesystem, out);
     print_filesystem("images", use->image_filesystem, out);
-    text_printf(out, "network      in %s/s, out %s/s\n",
-                size_text(use->has_network_receive_bytes_per_second, use->network_receive_bytes_per_second, receive),
-                size_text(use->has_network_transmit_bytes_per_second, use->network_transmit_bytes_per_second,
-                          transmit));
+    text_printf(
+        out, "network      in %s/s, out %s/s\n",
+        size_text(use->has_network_receive_bytes_per_second, use->network_receive_bytes_per_second, receive),
+        size_text(use->has_network_transmit_bytes_per_second, use->network_transmit_bytes_per_second,
+                  transmit));
     if (use->has_processes)
         text_printf(out, "processes    %u\n", use->processes);
 }
@@ -95,7 +97,8 @@ static void print_pod(const WirePod *pod, struct text *out)
     text_printf(out, "  %-36s", pod->uid);
     print_count(out, pod->has_cpu_millis, pod->cpu_millis);
     text_printf(out, " %10s %10s",
-                pod->has_memory_working_set_bytes ? size_text(true, pod->memory_working_set_bytes, memory) : "?",
+                pod->has_memory_working_set_bytes ? size_text(true, pod->memory_working_set_bytes, memory)
+                                                  : "?",
                 pod->has_local_data_bytes ? size_text(true, pod->local_data_bytes, data) : "?");
     print_count(out, pod->has_established_connections, pod->established_connections);
     print_count(out, pod->has_processes, pod->processes);
@@ -108,8 +111,8 @@ static void print_readiness(const WireReadiness *readiness, struct text *out)
     text_printf(out, "readiness    %s\n", readiness->state < 4 ? names[readiness->state] : "?");
     for (size_t i = 0; i < readiness->n_reasons; i++) {
         const Vpsie__Autoscaler__V1__Reason *reason = readiness->reasons[i];
-        text_printf(out, "  %-10s%s%s%s%s: %s\n", reason->code, *reason->pod_uid ? " pod " : "", reason->pod_uid,
-                    *reason->subject ? " " : "", reason->subject, reason->detail);
+        text_printf(out, "  %-10s%s%s%s%s: %s\n", reason->code, *reason->pod_uid ? " pod " : "",
+                    reason->pod_uid, *reason->subject ? " " : "", reason->subject, reason->detail);
     }
 }
 
@@ -120,7 +123,8 @@ void print_text(const WireReport *report, struct text *out)
         print_utilization(report->utilization, out);
     text_printf(out, "pods         %zu\n", report->n_pods);
     if (report->n_pods > 0)
-        text_printf(out, "  %-36s %7s %10s %10s %7s %7s\n", "UID", "MILLIS", "MEMORY", "HELD", "CONNS", "PROCS");
+        text_printf(out, "  %-36s %7s %10s %10s %7s %7s\n", "UID", "MILLIS", "MEMORY", "HELD", "CONNS",
+                    "PROCS");
     for (size_t i = 0; i < report->n_pods; i++)
         print_pod(report->pods[i], out);
     if (report->readiness)

@@ -140,7 +140,8 @@ static bool volume_ignored(const struct readiness_question *question, const char
 }
 
 // The bytes that count, and the largest volume among them (NULL: not one of those that are listed).
-static uint64_t counted_bytes(const struct pass *pass, const struct pod *pod, const struct pod_volume **largest)
+static uint64_t counted_bytes(const struct pass *pass, const struct pod *pod,
+                              const struct pod_volume **largest)
 {
     uint64_t bytes = pod->local_data_bytes;
     *largest = NULL;
@@ -285,8 +286,8 @@ static bool remains(const struct host_view *view, const struct pod *pod)
            pod->local_data_bytes > 0 || pod->local_data_at_least;
 }
 
-void readiness_of_node(const struct host_view *view, const struct readiness_limits *limits, uint32_t reasons_max,
-                       struct verdict *out)
+void readiness_of_node(const struct host_view *view, const struct readiness_limits *limits,
+                       uint32_t reasons_max, struct verdict *out)
 {
     assert(reasons_max <= READINESS_REASONS_MAX);
     judge((struct pass){.view = view, .limits = limits, .reasons_max = reasons_max, .verdict = out});

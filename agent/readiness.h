@@ -1,13 +1,13 @@
-// What this room is for: may this node be drained? From the evidence, by rules anyone can read. What it knows: a
-// host's view and the limits. What it may not do: read the host, remember anything, or take what it does not know
-// for good.
+// What this room is for: may this node be drained? From the evidence, by rules anyone can read. What it
+// knows: a host's view and the limits. What it may not do: read the host, remember anything, or take what it
+// does not know for good.
 #ifndef VPSIE_AGENT_READINESS_H
 #define VPSIE_AGENT_READINESS_H
 
 #include "agent/host/view.h"
 
-// A limit of 0 switches its rule off: then its evidence is not needed either. local_data_slack_bytes is the exception:
-// 0 means that not one byte may be held.
+// A limit of 0 switches its rule off: then its evidence is not needed either. local_data_slack_bytes is the
+// exception: 0 means that not one byte may be held.
 struct readiness_limits {
     double pressure_percent[PRESSURE_RESOURCES]; // 10 s averages: "some" of the CPU, "full" of memory and I/O
     double filesystem_percent;                   // of bytes or inodes in use
@@ -17,7 +17,8 @@ struct readiness_limits {
 
 // The rules, with the state each leads to:
 //
-//   BLOCKED  local-data       a pod that runs holds more in emptyDir volumes than the slack, or its volumes were too
+//   BLOCKED  local-data       a pod that runs holds more in emptyDir volumes than the slack, or its volumes
+//   were too
 //                             large to be looked through
 //   BLOCKED  inhibitor        one that does not expire
 //   UNKNOWN  unreadable       evidence that a rule needs could not be had
@@ -25,9 +26,15 @@ struct readiness_limits {
 //   BUSY     local-data       of a pod whose cgroup is gone already: the kubelet is about to remove it
 //   BUSY     pressure, filesystem, connections (above its limit), uninterruptible (a process in that sleep)
 //
-// The worst state wins: BLOCKED, UNKNOWN, BUSY, READY. A person is needed for both of the first two, and of the two
-// BLOCKED says more.
-enum readiness_state { READINESS_READY, READINESS_BUSY, READINESS_UNKNOWN, READINESS_BLOCKED, READINESS_STATES };
+// The worst state wins: BLOCKED, UNKNOWN, BUSY, READY. A person is needed for both of the first two, and of
+// the two BLOCKED says more.
+enum readiness_state {
+    READINESS_READY,
+    READINESS_BUSY,
+    READINESS_UNKNOWN,
+    READINESS_BLOCKED,
+    READINESS_STATES
+};
 
 struct readiness_reason {
     enum readiness_state state;
@@ -59,11 +66,11 @@ struct readiness_question {
 };
 
 // Over all pods on the node; at most reasons_max reasons.
-void readiness_of_node(const struct host_view *view, const struct readiness_limits *limits, uint32_t reasons_max,
-                       struct verdict *out);
+void readiness_of_node(const struct host_view *view, const struct readiness_limits *limits,
+                       uint32_t reasons_max, struct verdict *out);
 
-// Over the node and the named pods. pods_remaining counts those that still have a cgroup, or a directory that holds
-// data or cannot be read. One that has neither is gone, unless this host's pods cannot be seen at all.
+// Over the node and the named pods. pods_remaining counts those that still have a cgroup, or a directory that
+// holds data or cannot be read. One that has neither is gone, unless this host's pods cannot be seen at all.
 void readiness_of_pods(const struct host_view *view, const struct readiness_limits *limits,
                        const struct readiness_question *question, struct verdict *out);
 

@@ -160,8 +160,7 @@ static WireUtilization *compose_utilization(const struct composing *composing)
     out->load1 = view->load1;
     out->load5 = view->load5;
     out->load15 = view->load15;
-    out->root_filesystem =
-        compose_filesystem(composing, &view->root_filesystem, &view->root_filesystem_view);
+    out->root_filesystem = compose_filesystem(composing, &view->root_filesystem, &view->root_filesystem_view);
     if (view->image_filesystem_separate)
         out->image_filesystem =
             compose_filesystem(composing, &view->image_filesystem, &view->image_filesystem_view);
@@ -186,10 +185,12 @@ static void compose_unknown(const struct composing *composing, const struct pod 
         const struct reading *reading = &pod->evidence[order[i]];
         const char *name = evidence_name(order[i]);
         if (order[i] == EVIDENCE_LOCAL_DATA && reading->known && pod->local_data_at_least)
-            out->unknown[out->n_unknown++] = arena_printf(composing->arena, "%s: too much to look through", name);
+            out->unknown[out->n_unknown++] =
+                arena_printf(composing->arena, "%s: too much to look through", name);
         else if (!reading->known)
             out->unknown[out->n_unknown++] =
-                composing->terse ? text_of(name) : arena_printf(composing->arena, "%s: %s", name, reading->why);
+                composing->terse ? text_of(name)
+                                 : arena_printf(composing->arena, "%s: %s", name, reading->why);
     }
 }
 
@@ -210,7 +211,8 @@ static void compose_volumes(const struct composing *composing, const struct pod 
 // A walk that met its limit and found nothing knows nothing.
 static bool local_data_known(const struct pod *pod)
 {
-    return pod->evidence[EVIDENCE_LOCAL_DATA].known && (!pod->local_data_at_least || pod->local_data_bytes > 0);
+    return pod->evidence[EVIDENCE_LOCAL_DATA].known &&
+           (!pod->local_data_at_least || pod->local_data_bytes > 0);
 }
 
 static WirePod *compose_pod(const struct composing *composing, const struct pod *pod)
@@ -318,7 +320,8 @@ static void compose_notes(const struct composing *composing, WireReport *out)
     note(composing, out, "uninterruptible processes", &view->blocked);
 }
 
-static void compose_pods(struct report *report, const struct composing *composing, bool complete, WireReport *out)
+static void compose_pods(struct report *report, const struct composing *composing, bool complete,
+                         WireReport *out)
 {
     const struct host_view *view = composing->content->view;
     struct delta *delta = &report->delta;
@@ -336,8 +339,8 @@ static void compose_pods(struct report *report, const struct composing *composin
             out->pods_gone[out->n_pods_gone++] = delta->pods[i].uid;
 }
 
-WireReport *report_compose(struct report *report, const struct report_content *content, bool complete, bool terse,
-                           struct arena *arena)
+WireReport *report_compose(struct report *report, const struct report_content *content, bool complete,
+                           bool terse, struct arena *arena)
 {
     assert(content->view && content->node && report->sequence > 0);
     struct composing composing = {.content = content, .arena = arena, .terse = terse};

@@ -1,94 +1,201 @@
 #include "agent/settings.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "common/flags.h"
 #include "common/text.h"
 #include "common/wire.h"
 
-#define FLAGS_COUNT_MAX 48
+// Where in the settings a flag goes: the table is one for all settings.
+#define AT(field) ((void *)offsetof(struct agent_settings, field))
 
-// The table of flags, over the given settings.
-static int make_table(struct agent_settings *s, struct flag *flags)
+static const struct flag table[] = {
+    {.name = "coordinator",
+     .type = FLAG_STRING,
+     .target = AT(coordinator),
+     .value_name = "HOST:PORT",
+     .help = "where the coordinator listens (port 7946 unless given)",
+     .section = "Coordinator"},
+    {.name = "node-name",
+     .type = FLAG_STRING,
+     .target = AT(node_name),
+     .environment = "NODE_NAME",
+     .value_name = "NAME",
+     .help = "the Kubernetes node this agent runs on; with --once the host's name will do"},
+    {.name = "interval",
+     .type = FLAG_DURATION_MS,
+     .target = AT(interval_ms),
+     .default_text = "10s",
+     .value_name = "DURATION",
+     .minimum = 100,
+     .maximum = WIRE_INTERVAL_MS_MAX,
+     .help = "between two reports; the coordinator may ask for another pace (500ms to 5m)"},
+    {.name = "answer-timeout",
+     .type = FLAG_DURATION_MS,
+     .target = AT(answer_timeout_ms),
+     .default_text = "10s",
+     .value_name = "DURATION",
+     .minimum = 100,
+     .maximum = 300000,
+     .help = "a report without an answer for so long is given up, and the newest one sent"},
+    {.name = "reconnect-max",
+     .type = FLAG_DURATION_MS,
+     .target = AT(reconnect_max_ms),
+     .default_text = "30s",
+     .value_name = "DURATION",
+     .minimum = 100,
+     .maximum = 600000,
+     .help = "longest wait between two attempts to connect; it doubles from 500ms, and a random part is "
+             "taken"},
+    {.name = "ca-file",
+     .type = FLAG_STRING,
+     .target = AT(ca_file),
+     .default_text = "/etc/vpsie-agent/ca.crt",
+     .value_name = "FILE",
+     .help = "PEM: who signed the coordinator's certificate"},
+    {.name = "tls-server-name",
+     .type = FLAG_STRING,
+     .target = AT(tls_server_name),
+     .value_name = "NAME",
+     .help = "name in the coordinator's certificate; the host of --coordinator unless given"},
+    {.name = "token-file",
+     .type = FLAG_STRING,
+     .target = AT(token_file),
+     .default_text = "/var/run/secrets/tokens/vpsie-coordinator",
+     .value_name = "FILE",
+     .help = "projected ServiceAccount token (audience vpsie-coordinator), read anew for each connection"},
+    {.name = "insecure-transport",
+     .type = FLAG_BOOL,
+     .target = AT(insecure_transport),
+     .help = "plain TCP: reports and the token can be read and forged on the way; for tests"},
+
+    {.name = "path.procfs",
+     .type = FLAG_STRING,
+     .target = AT(host.procfs),
+     .default_text = "/proc",
+     .value_name = "PATH",
+     .help = "the host's /proc",
+     .section = "The host"},
+    {.name = "path.sysfs",
+     .type = FLAG_STRING,
+     .target = AT(host.sysfs),
+     .default_text = "/sys",
+     .value_name = "PATH",
+     .help = "the host's /sys"},
+    {.name = "path.rootfs",
+     .type = FLAG_STRING,
+     .target = AT(host.rootfs),
+     .default_text = "/",
+     .value_name = "PATH",
+     .help = "the host's /"},
+    {.name = "kubelet-directory",
+     .type = FLAG_STRING,
+     .target = AT(host.kubelet_directory),
+     .default_text = "/var/lib/kubelet",
+     .value_name = "PATH",
+     .help = "the kubelet's --root-dir, inside rootfs"},
+    {.name = "inspection-cpu-percent",
+     .type = FLAG_DOUBLE,
+     .target = AT(host.inspection_cpu_percent),
+     .default_text = "0.04",
+     .value_name = "PERCENT",
+     .help = "share of one CPU for looking into pods (files, processes, connections) while no drain asks "
+             "for it; "
+             "100: all pods, every sample"},
+    {.name = "walk-entries-max",
+     .type = FLAG_INTEGER,
+     .target = AT(walk_entries_max),
+     .default_text = "20000",
+     .value_name = "COUNT",
+     .minimum = 1,
+     .maximum = 10000000,
+     .help = "files and directories looked at in one pod's emptyDir volumes; a pod with more counts as "
+             "holding "
+             "data"},
+
+    {.name = "local-data-slack",
+     .type = FLAG_INTEGER,
+     .target = AT(local_data_slack_bytes),
+     .default_text = "0",
+     .value_name = "BYTES",
+     .minimum = 0,
+     .maximum = INT64_MAX,
+     .help = "a pod may hold so much in emptyDir volumes and still be moved",
+     .section = "Drain readiness (0 switches a limit off)"},
+    {.name = "pressure-cpu-limit",
+     .type = FLAG_DOUBLE,
+     .target = AT(limits.pressure_percent[PRESSURE_CPU]),
+     .default_text = "90",
+     .value_name = "PERCENT",
+     .help = "busy while some task waited for a CPU for more of the last 10 s"},
+    {.name = "pressure-memory-limit",
+     .type = FLAG_DOUBLE,
+     .target = AT(limits.pressure_percent[PRESSURE_MEMORY]),
+     .default_text = "20",
+     .value_name = "PERCENT",
+     .help = "busy while all tasks waited for memory for more of the last 10 s"},
+    {.name = "pressure-io-limit",
+     .type = FLAG_DOUBLE,
+     .target = AT(limits.pressure_percent[PRESSURE_IO]),
+     .default_text = "60",
+     .value_name = "PERCENT",
+     .help = "busy while all tasks waited for I/O for more of the last 10 s"},
+    {.name = "filesystem-limit",
+     .type = FLAG_DOUBLE,
+     .target = AT(limits.filesystem_percent),
+     .default_text = "95",
+     .value_name = "PERCENT",
+     .help = "busy while more of the root or image file system (bytes or inodes) is in use"},
+    {.name = "connections-limit",
+     .type = FLAG_INTEGER,
+     .target = AT(connections_limit),
+     .default_text = "0",
+     .value_name = "COUNT",
+     .minimum = 0,
+     .maximum = UINT32_MAX,
+     .help = "busy while a pod has more established TCP connections; they are reported in any case"},
+
+    {.name = "listen",
+     .type = FLAG_STRING,
+     .target = AT(listen),
+     .default_text = ":9101",
+     .value_name = "HOST:PORT",
+     .help = "/healthz, /readyz and /metrics; - for none",
+     .section = "Operation"},
+    {.name = "log-format",
+     .type = FLAG_STRING,
+     .target = AT(log_format_text),
+     .default_text = "auto",
+     .value_name = "FORMAT",
+     .help = "auto (text on a terminal, else json), json or text"},
+    {.name = "log-level",
+     .type = FLAG_STRING,
+     .target = AT(log_level_text),
+     .default_text = "info",
+     .value_name = "LEVEL",
+     .help = "debug, info, warn or error; SIGUSR1 switches to debug, SIGUSR2 back"},
+    {.name = "once",
+     .type = FLAG_BOOL,
+     .target = AT(once),
+     .help = "print one full report (two samples, a second apart) and exit; needs no coordinator"},
+    {.name = "output",
+     .type = FLAG_STRING,
+     .target = AT(output_text),
+     .default_text = "text",
+     .value_name = "FORMAT",
+     .help = "of --once: text or json"},
+};
+
+#define FLAG_COUNT ((int)(sizeof table / sizeof *table))
+
+static void make_flags(struct agent_settings *settings, struct flag flags[FLAG_COUNT])
 {
-    const struct flag table[] = {
-        {.name = "coordinator", .type = FLAG_STRING, .target = &s->coordinator, .value_name = "HOST:PORT",
-         .help = "where the coordinator listens (port 7946 unless given)", .section = "Coordinator"},
-        {.name = "node-name", .type = FLAG_STRING, .target = &s->node_name, .environment = "NODE_NAME",
-         .value_name = "NAME", .help = "the Kubernetes node this agent runs on; with --once the host's name will do"},
-        {.name = "interval", .type = FLAG_DURATION_MS, .target = &s->interval_ms, .default_text = "10s",
-         .value_name = "DURATION", .minimum = 100, .maximum = WIRE_INTERVAL_MS_MAX,
-         .help = "between two reports; the coordinator may ask for another pace (500ms to 5m)"},
-        {.name = "answer-timeout", .type = FLAG_DURATION_MS, .target = &s->answer_timeout_ms,
-         .default_text = "10s", .value_name = "DURATION", .minimum = 100, .maximum = 300000,
-         .help = "a report without an answer for so long is given up, and the newest one sent"},
-        {.name = "reconnect-max", .type = FLAG_DURATION_MS, .target = &s->reconnect_max_ms,
-         .default_text = "30s", .value_name = "DURATION", .minimum = 100, .maximum = 600000,
-         .help = "longest wait between two attempts to connect; it doubles from 500ms, and a random part is taken"},
-        {.name = "ca-file", .type = FLAG_STRING, .target = &s->ca_file,
-         .default_text = "/etc/vpsie-agent/ca.crt", .value_name = "FILE",
-         .help = "PEM: who signed the coordinator's certificate"},
-        {.name = "tls-server-name", .type = FLAG_STRING, .target = &s->tls_server_name, .value_name = "NAME",
-         .help = "name in the coordinator's certificate; the host of --coordinator unless given"},
-        {.name = "token-file", .type = FLAG_STRING, .target = &s->token_file,
-         .default_text = "/var/run/secrets/tokens/vpsie-coordinator", .value_name = "FILE",
-         .help = "projected ServiceAccount token (audience vpsie-coordinator), read anew for each connection"},
-        {.name = "insecure-transport", .type = FLAG_BOOL, .target = &s->insecure_transport,
-         .help = "plain TCP: reports and the token can be read and forged on the way; for tests"},
-
-        {.name = "path.procfs", .type = FLAG_STRING, .target = &s->host.procfs, .default_text = "/proc",
-         .value_name = "PATH", .help = "the host's /proc", .section = "The host"},
-        {.name = "path.sysfs", .type = FLAG_STRING, .target = &s->host.sysfs, .default_text = "/sys",
-         .value_name = "PATH", .help = "the host's /sys"},
-        {.name = "path.rootfs", .type = FLAG_STRING, .target = &s->host.rootfs, .default_text = "/",
-         .value_name = "PATH", .help = "the host's /"},
-        {.name = "kubelet-directory", .type = FLAG_STRING, .target = &s->host.kubelet_directory,
-         .default_text = "/var/lib/kubelet", .value_name = "PATH", .help = "the kubelet's --root-dir, inside rootfs"},
-        {.name = "inspection-cpu-percent", .type = FLAG_DOUBLE, .target = &s->host.inspection_cpu_percent,
-         .default_text = "0.04", .value_name = "PERCENT",
-         .help = "share of one CPU for looking into pods (files, processes, connections) while no drain asks for it; "
-                 "100: all pods, every sample"},
-        {.name = "walk-entries-max", .type = FLAG_INTEGER, .target = &s->walk_entries_max,
-         .default_text = "20000", .value_name = "COUNT", .minimum = 1, .maximum = 10000000,
-         .help = "files and directories looked at in one pod's emptyDir volumes; a pod with more counts as holding "
-                 "data"},
-
-        {.name = "local-data-slack", .type = FLAG_INTEGER, .target = &s->local_data_slack_bytes,
-         .default_text = "0", .value_name = "BYTES", .minimum = 0, .maximum = INT64_MAX,
-         .help = "a pod may hold so much in emptyDir volumes and still be moved", .section = "Drain readiness (0 switches a limit off)"},
-        {.name = "pressure-cpu-limit", .type = FLAG_DOUBLE,
-         .target = &s->limits.pressure_percent[PRESSURE_CPU], .default_text = "90", .value_name = "PERCENT",
-         .help = "busy while some task waited for a CPU for more of the last 10 s"},
-        {.name = "pressure-memory-limit", .type = FLAG_DOUBLE,
-         .target = &s->limits.pressure_percent[PRESSURE_MEMORY], .default_text = "20", .value_name = "PERCENT",
-         .help = "busy while all tasks waited for memory for more of the last 10 s"},
-        {.name = "pressure-io-limit", .type = FLAG_DOUBLE, .target = &s->limits.pressure_percent[PRESSURE_IO],
-         .default_text = "60", .value_name = "PERCENT",
-         .help = "busy while all tasks waited for I/O for more of the last 10 s"},
-        {.name = "filesystem-limit", .type = FLAG_DOUBLE, .target = &s->limits.filesystem_percent,
-         .default_text = "95", .value_name = "PERCENT",
-         .help = "busy while more of the root or image file system (bytes or inodes) is in use"},
-        {.name = "connections-limit", .type = FLAG_INTEGER, .target = &s->connections_limit,
-         .default_text = "0", .value_name = "COUNT", .minimum = 0, .maximum = UINT32_MAX,
-         .help = "busy while a pod has more established TCP connections; they are reported in any case"},
-
-        {.name = "listen", .type = FLAG_STRING, .target = &s->listen, .default_text = ":9101",
-         .value_name = "HOST:PORT", .help = "/healthz, /readyz and /metrics; - for none", .section = "Operation"},
-        {.name = "log-format", .type = FLAG_STRING, .target = &s->log_format_text, .default_text = "auto",
-         .value_name = "FORMAT", .help = "auto (text on a terminal, else json), json or text"},
-        {.name = "log-level", .type = FLAG_STRING, .target = &s->log_level_text, .default_text = "info",
-         .value_name = "LEVEL",
-         .help = "debug, info, warn or error; SIGUSR1 switches to debug, SIGUSR2 back"},
-        {.name = "once", .type = FLAG_BOOL, .target = &s->once,
-         .help = "print one full report (two samples, a second apart) and exit; needs no coordinator"},
-        {.name = "output", .type = FLAG_STRING, .target = &s->output_text, .default_text = "text",
-         .value_name = "FORMAT", .help = "of --once: text or json"},
-    };
-    int count = (int)(sizeof table / sizeof *table);
-    _Static_assert(sizeof table / sizeof *table <= FLAGS_COUNT_MAX, "the table outgrew its callers");
-    memcpy(flags, table, sizeof table);
-    return count;
+    for (int i = 0; i < FLAG_COUNT; i++) {
+        flags[i] = table[i];
+        flags[i].target = (char *)settings + (uintptr_t)table[i].target;
+    }
 }
 
 static int check_percent(const char *name, double value, struct error *error)
@@ -132,10 +239,10 @@ static int check_words(struct agent_settings *s, struct error *error)
 int settings_parse(int argc, char **argv, struct agent_settings *out, const char **words, int words_max,
                    struct error *error)
 {
-    struct flag flags[FLAGS_COUNT_MAX];
+    struct flag flags[FLAG_COUNT];
     *out = (struct agent_settings){0};
-    int count = make_table(out, flags);
-    int word_count = flags_parse(flags, count, argc, argv, words, words_max, error);
+    make_flags(out, flags);
+    int word_count = flags_parse(flags, FLAG_COUNT, argc, argv, words, words_max, error);
     if (word_count < 0 || word_count > 0)
         return word_count; // a command's words: its caller knows what to say
     out->host.walk_entries_max = (uint32_t)out->walk_entries_max;
@@ -147,11 +254,11 @@ int settings_parse(int argc, char **argv, struct agent_settings *out, const char
 void settings_print_help(FILE *out)
 {
     struct agent_settings settings = {0};
-    struct flag flags[FLAGS_COUNT_MAX];
-    int count = make_table(&settings, flags);
+    struct flag flags[FLAG_COUNT];
+    make_flags(&settings, flags);
     fprintf(out, "vpsie-agent: tells the coordinator what only a node can know\n\n"
                  "usage: vpsie-agent --coordinator HOST:PORT [flags]\n"
                  "       vpsie-agent --once [--output json]\n"
                  "       vpsie-agent version\n\n");
-    flags_print_help(out, flags, count);
+    flags_print_help(out, flags, FLAG_COUNT);
 }

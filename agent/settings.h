@@ -1,5 +1,5 @@
-// What this room is for: every flag of the agent, its default, its environment variable, in one table. What it knows:
-// text. What it may not do: open, connect or print anything but the help.
+// What this room is for: every flag of the agent, its default, its environment variable, in one table. What
+// it knows: text. What it may not do: open, connect or print anything but the help.
 #ifndef VPSIE_AGENT_SETTINGS_H
 #define VPSIE_AGENT_SETTINGS_H
 
@@ -33,8 +33,9 @@ struct agent_settings {
     const char *log_format_text, *log_level_text, *output_text;
 };
 
-// Defaults, environment, arguments (without the program's name). Strings point into argv, the environment or constants. Returns the number of
-// words that are no flags (written to words, words_max at most), or -1 with an error to show.
+// Defaults, environment, arguments (without the program's name). Strings point into argv, the environment or
+// constants. Returns the number of words that are no flags (written to words, words_max at most), or -1 with
+// an error to show.
 int settings_parse(int argc, char **argv, struct agent_settings *out, const char **words, int words_max,
                    struct error *error);
 void settings_print_help(FILE *out);

@@ -11,11 +11,11 @@
 #include "common/clock.h"
 #include "common/text.h"
 
-#define RECONNECT_MS_MIN     500
-#define ADDRESS_BYTES_MAX    512
-#define SERVER_NAME_BYTES    256
-#define COMPLAINT_MS         60000
-#define CREDENTIAL_RETRY_MS  5000
+#define RECONNECT_MS_MIN    500
+#define ADDRESS_BYTES_MAX   512
+#define SERVER_NAME_BYTES   256
+#define COMPLAINT_MS        60000
+#define CREDENTIAL_RETRY_MS 5000
 
 enum complaint {
     COMPLAINT_SILENT,
@@ -50,7 +50,7 @@ struct talk {
     unsigned leaderless; // NOT_LEADER in a row that told no other address
 
     char target[ADDRESS_BYTES_MAX];
-    int64_t dialed_ms; // 0: never
+    int64_t dialed_ms;            // 0: never
     int64_t unconnected_since_ms; // 0: connected
     int64_t redial_ms;
 
@@ -59,7 +59,8 @@ struct talk {
 };
 
 // The same complaint once a minute, with how often it was not repeated.
-static void complain(struct talk *talk, enum complaint what, const char *message, const char *detail, int64_t now_ms)
+static void complain(struct talk *talk, enum complaint what, const char *message, const char *detail,
+                     int64_t now_ms)
 {
     if (talk->complained_ms[what] != 0 && now_ms - talk->complained_ms[what] < COMPLAINT_MS) {
         talk->suppressed[what]++;
@@ -105,7 +106,8 @@ static int check_address(const struct agent_settings *settings, struct error *er
     char url[ADDRESS_BYTES_MAX];
     if (strlen(settings->coordinator) >= ADDRESS_BYTES_MAX)
         return error_set(error, 0, "--coordinator is longer than %d bytes", ADDRESS_BYTES_MAX - 1);
-    if (link_url(settings->coordinator, settings->insecure_transport, WIRE_DEFAULT_PORT, url, sizeof url, error) < 0)
+    if (link_url(settings->coordinator, settings->insecure_transport, WIRE_DEFAULT_PORT, url, sizeof url,
+                 error) < 0)
         return error_wrap(error, "--coordinator");
     return 0;
 }
@@ -217,8 +219,8 @@ static void mind_connection(struct talk *talk, int64_t now_ms)
     if (now_ms < talk->redial_ms)
         return;
     if (silent_ms >= TALK_REDIAL_MS)
-        complain(talk, COMPLAINT_SILENT, "no connection to the coordinator", "sampling goes on; calling again",
-                 now_ms);
+        complain(talk, COMPLAINT_SILENT, "no connection to the coordinator",
+                 "sampling goes on; calling again", now_ms);
     dial(talk, talk->settings->coordinator, now_ms);
 }
 
@@ -266,7 +268,8 @@ static void on_refused(struct talk *talk, const WireAck *ack, int64_t now_ms)
     talk->pending = true;
     if (!talk->credential_sent)
         return; // it was not asked for before: at once
-    complain(talk, COMPLAINT_REFUSED, "the coordinator does not accept this agent's token", ack->detail, now_ms);
+    complain(talk, COMPLAINT_REFUSED, "the coordinator does not accept this agent's token", ack->detail,
+             now_ms);
     talk->send_not_before_ms = now_ms + backoff_ms(talk->settings->interval_ms, talk->refusals++);
 }
 
@@ -280,8 +283,8 @@ static void on_not_leader(struct talk *talk, const WireAck *ack, int64_t now_ms)
     if (now_ms - talk->dialed_ms < TALK_SWITCH_MS_MIN)
         return; // two that send us to each other
     if (elsewhere) {
-        log_event(LOG_INFO, "another coordinator leads", LOG_S("coordinator", talk->target), LOG_S("leader", leader),
-                  LOG_END);
+        log_event(LOG_INFO, "another coordinator leads", LOG_S("coordinator", talk->target),
+                  LOG_S("leader", leader), LOG_END);
         dial(talk, leader, now_ms);
     } else if (++talk->leaderless >= TALK_LEADERLESS_MAX) {
         log_event(LOG_INFO, "this coordinator does not lead and knows nobody else; calling again",
@@ -300,7 +303,8 @@ static void on_too_fast(struct talk *talk, const WireAck *ack, int64_t now_ms)
     log_event(LOG_DEBUG, "the coordinator wants fewer reports", LOG_I("wait_ms", wait_ms), LOG_END);
 }
 
-static void on_nonsense(struct talk *talk, const char *what, const char *detail, int64_t wait_ms, int64_t now_ms)
+static void on_nonsense(struct talk *talk, const char *what, const char *detail, int64_t wait_ms,
+                        int64_t now_ms)
 {
     report_lost(talk->report);
     report_forget(talk->report);
@@ -356,7 +360,8 @@ static bool on_answer(struct talk *talk, const uint8_t *bytes, size_t length, in
     count_answer(talk, (int)ack->status);
     log_event(LOG_DEBUG, "answer", LOG_I("status", ack->status), LOG_I("sequence", ack->sequence), LOG_END);
     switch (ack->status) {
-    case VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_ACCEPTED: return on_accepted(talk, ack, now_ms); // takes the ack
+    case VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_ACCEPTED:
+        return on_accepted(talk, ack, now_ms); // takes the ack
     case VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_UNAUTHENTICATED: on_refused(talk, ack, now_ms); break;
     case VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_NOT_LEADER: on_not_leader(talk, ack, now_ms); break;
     case VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_TOO_FAST: on_too_fast(talk, ack, now_ms); break;
@@ -415,8 +420,8 @@ static void send(struct talk *talk, int64_t now_ms)
         memcpy(talk->sent_directive_id, talk->directive_id, sizeof talk->sent_directive_id);
         metric_add(talk->meters->reports, 1);
         metric_observe(talk->meters->report_bytes, (double)length);
-        log_event(LOG_DEBUG, "report", LOG_I("sequence", report_sequence(talk->report)), LOG_I("bytes", length),
-                  LOG_END);
+        log_event(LOG_DEBUG, "report", LOG_I("sequence", report_sequence(talk->report)),
+                  LOG_I("bytes", length), LOG_END);
     } else if (*error.text) {
         complain(talk, COMPLAINT_ENCODE, "a report could not be sent", error.text, now_ms);
         report_lost(talk->report);

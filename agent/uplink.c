@@ -28,12 +28,12 @@ struct uplink {
     // Shared with the library's threads.
     pthread_mutex_t lock;
     enum request_stage stage;
-    uint32_t pipes;           // open now
-    bool connected_news;      // pipes were added since the caller was told
-    bool disconnected_news;   // the last one went since
-    bool finished;            // a request came to its end
-    nng_msg *answer;          // with finished; NULL: it failed
-    int code;                 // with finished
+    uint32_t pipes;         // open now
+    bool connected_news;    // pipes were added since the caller was told
+    bool disconnected_news; // the last one went since
+    bool finished;          // a request came to its end
+    nng_msg *answer;        // with finished; NULL: it failed
+    int code;               // with finished
 };
 
 static void wake(struct uplink *uplink)

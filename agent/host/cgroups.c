@@ -54,13 +54,14 @@ bool cgroup_pod_uid(const char *directory, char uid[WIRE_UID_BYTES_MAX + 1])
 
 static bool is_kubepods(const char *name)
 {
-    return text_equal(name, "kubepods") || text_equal(name, "kubepods.slice") || ends_with(name, "-kubepods.slice");
+    return text_equal(name, "kubepods") || text_equal(name, "kubepods.slice") ||
+           ends_with(name, "-kubepods.slice");
 }
 
 static bool is_quality_of_service(const char *name)
 {
-    return text_equal(name, "burstable") || text_equal(name, "besteffort") || ends_with(name, "-burstable.slice") ||
-           ends_with(name, "-besteffort.slice");
+    return text_equal(name, "burstable") || text_equal(name, "besteffort") ||
+           ends_with(name, "-burstable.slice") || ends_with(name, "-besteffort.slice");
 }
 
 // "above/name", or false when it does not fit.

@@ -111,8 +111,8 @@ bool connections_parse_current(struct lines *snmp, uint64_t *out)
     return false;
 }
 
-// Reading the link needs the right to trace the process; without it, the inode of the namespace's own net/tcp tells
-// two namespaces apart as well.
+// Reading the link needs the right to trace the process; without it, the inode of the namespace's own net/tcp
+// tells two namespaces apart as well.
 static bool same_namespace(int procfs, int32_t pid)
 {
     char path[40], mine[64], theirs[64];

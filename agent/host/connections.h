@@ -1,5 +1,5 @@
-// What this room is for: established TCP connections of a pod. What it knows: /proc/<pid>/net of one process of the
-// pod, hence its network namespace. What it may not do: enter a namespace, or count loopback.
+// What this room is for: established TCP connections of a pod. What it knows: /proc/<pid>/net of one process
+// of the pod, hence its network namespace. What it may not do: enter a namespace, or count loopback.
 #ifndef VPSIE_AGENT_HOST_CONNECTIONS_H
 #define VPSIE_AGENT_HOST_CONNECTIONS_H
 
@@ -11,12 +11,13 @@ struct connections {
     uint32_t established;
 };
 
-// `pid`: any living process of the pod. net/snmp's CurrEstab, which is cheap, is asked first: the kernel walks its
-// whole table of connections, of all namespaces, for each reading of net/tcp (4 ms on a host of 16 GiB), so it is
-// read only for a pod that has connections. error->code ENOENT or ESRCH: the process is gone.
+// `pid`: any living process of the pod. net/snmp's CurrEstab, which is cheap, is asked first: the kernel
+// walks its whole table of connections, of all namespaces, for each reading of net/tcp (4 ms on a host of 16
+// GiB), so it is read only for a pod that has connections. error->code ENOENT or ESRCH: the process is gone.
 int connections_read(int procfs, int32_t pid, struct connections *out, struct error *error);
 
-// Lines of net/tcp or net/tcp6 in state established, except those from or to loopback or from an address to itself.
+// Lines of net/tcp or net/tcp6 in state established, except those from or to loopback or from an address to
+// itself.
 int connections_parse(struct lines *lines, uint32_t *established, struct error *error);
 // False when the text does not tell.
 bool connections_parse_current(struct lines *snmp, uint64_t *out);

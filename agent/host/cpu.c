@@ -43,7 +43,8 @@ int cpu_read(int procfs, struct cpu_counters *out, struct error *error)
     return cpu_parse(&lines, out, error);
 }
 
-bool cpu_rates(const struct cpu_counters *before, const struct cpu_counters *after, uint32_t millis[CPU_MODES])
+bool cpu_rates(const struct cpu_counters *before, const struct cpu_counters *after,
+               uint32_t millis[CPU_MODES])
 {
     uint64_t passed[CPU_MODES];
     double total = 0;

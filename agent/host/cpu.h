@@ -16,8 +16,8 @@ struct cpu_counters {
 int cpu_parse(struct lines *stat, struct cpu_counters *out, struct error *error);
 int cpu_read(int procfs, struct cpu_counters *out, struct error *error);
 
-// Milli-CPUs by mode between two readings: each mode's share of the ticks that passed, times the CPUs, so that the
-// modes add up to the machine whatever the window's exact length was. False when no tick passed.
+// Milli-CPUs by mode between two readings: each mode's share of the ticks that passed, times the CPUs, so
+// that the modes add up to the machine whatever the window's exact length was. False when no tick passed.
 bool cpu_rates(const struct cpu_counters *before, const struct cpu_counters *after,
                uint32_t millis[CPU_MODES]);
 

@@ -179,13 +179,14 @@ static void sample_memory_and_pressure(struct host_view *view, const struct tree
     if (have(trees->procfs, &trees->procfs_error, &view->memory))
         settle(&view->memory, memory_read(trees->procfs, &view->memory_view, &error), &error);
     if (have(trees->procfs, &trees->procfs_error, &view->load))
-        settle(&view->load, load_read(trees->procfs, &view->load1, &view->load5, &view->load15, &error), &error);
+        settle(&view->load, load_read(trees->procfs, &view->load1, &view->load5, &view->load15, &error),
+               &error);
     for (int resource = 0; resource < PRESSURE_RESOURCES; resource++) {
         struct reading *reading = &view->pressure[resource];
         if (have(trees->procfs, &trees->procfs_error, reading))
             settle(reading,
-                   pressure_read(trees->procfs, (enum pressure_resource)resource, &view->pressure_view[resource],
-                                 &error),
+                   pressure_read(trees->procfs, (enum pressure_resource)resource,
+                                 &view->pressure_view[resource], &error),
                    &error);
     }
 }
@@ -220,7 +221,8 @@ static void sample_inhibitors(struct host_view *view, const struct trees *trees,
     view->inhibitor_count = 0;
     if (have(trees->rootfs, &trees->rootfs_error, &view->inhibitors))
         settle(&view->inhibitors,
-               inhibitors_read(trees->rootfs, wall_ms, view->inhibitor, &view->inhibitor_count, &error), &error);
+               inhibitors_read(trees->rootfs, wall_ms, view->inhibitor, &view->inhibitor_count, &error),
+               &error);
 }
 
 static double thread_cpu_ns(void)
@@ -255,7 +257,8 @@ static void inspect_in_turn(struct host *host, const struct pods_trees *trees, i
     }
 }
 
-static void inspect_pods(struct host *host, const struct pods_trees *trees, const struct host_request *request)
+static void inspect_pods(struct host *host, const struct pods_trees *trees,
+                         const struct host_request *request)
 {
     int64_t now_ms = request->monotonic_ms;
     bool all = request->inspect_all || host->settings.inspection_cpu_percent >= 100.0;
@@ -271,7 +274,8 @@ static void inspect_pods(struct host *host, const struct pods_trees *trees, cons
         inspect_in_turn(host, trees, now_ms);
 }
 
-static void sample_pods(struct host *host, const struct trees *trees, const struct host_request *request, bool window)
+static void sample_pods(struct host *host, const struct trees *trees, const struct host_request *request,
+                        bool window)
 {
     struct host_view *view = &host->view;
     struct pods_trees pods_trees = {

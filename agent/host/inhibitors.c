@@ -109,7 +109,8 @@ static bool read_file(int directory, const char *name, struct inhibitor *out)
     else if (got > INHIBITORS_FILE_BYTES_MAX)
         unreadable(out, "longer than 4096 bytes");
     else
-        inhibitors_parse(content, (size_t)got, stat.st_mtim.tv_sec * 1000 + stat.st_mtim.tv_nsec / 1000000, out);
+        inhibitors_parse(content, (size_t)got, stat.st_mtim.tv_sec * 1000 + stat.st_mtim.tv_nsec / 1000000,
+                         out);
     return true;
 }
 

@@ -168,7 +168,8 @@ static int open_volumes(int pods, const char *uid, struct error *error)
     return error_set(error, errno, "%s: %s", VOLUMES_DIRECTORY, strerror(errno));
 }
 
-int local_data_read(int pods, const char *uid, uint32_t entries_max, struct local_data *out, struct error *error)
+int local_data_read(int pods, const char *uid, uint32_t entries_max, struct local_data *out,
+                    struct error *error)
 {
     assert(entries_max > 0);
     *out = (struct local_data){0};

@@ -5,12 +5,9 @@
 enum { TOTAL, FREE, AVAILABLE, INACTIVE_FILE, SWAP_TOTAL, SWAP_FREE, FIELDS };
 
 static const char *const field_names[FIELDS] = {
-    [TOTAL] = "MemTotal",
-    [FREE] = "MemFree",
-    [AVAILABLE] = "MemAvailable",
-    [INACTIVE_FILE] = "Inactive(file)",
-    [SWAP_TOTAL] = "SwapTotal",
-    [SWAP_FREE] = "SwapFree",
+    [TOTAL] = "MemTotal",         [FREE] = "MemFree",
+    [AVAILABLE] = "MemAvailable", [INACTIVE_FILE] = "Inactive(file)",
+    [SWAP_TOTAL] = "SwapTotal",   [SWAP_FREE] = "SwapFree",
 };
 
 static uint64_t less(uint64_t from, uint64_t what)

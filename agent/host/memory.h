@@ -1,5 +1,5 @@
-// What this room is for: the host's memory. What it knows: /proc/meminfo (proc(5)). What it may not do: look at
-// a cgroup.
+// What this room is for: the host's memory. What it knows: /proc/meminfo (proc(5)). What it may not do: look
+// at a cgroup.
 #ifndef VPSIE_AGENT_HOST_MEMORY_H
 #define VPSIE_AGENT_HOST_MEMORY_H
 

@@ -9,8 +9,9 @@
 #include "common/text.h"
 
 static const char *const virtual_prefixes[] = {
-    "lo", "veth", "cali",   "cni",   "docker",  "br-",   "flannel", "cilium", "lxc", "virbr",   "kube",
-    "tun", "tap",  "vxlan", "ifb",   "dummy",   "nodelocaldns", "weave",  "wg",  "gre",  "sit", "ip6", "geneve",
+    "lo",           "veth",  "cali", "cni", "docker", "br-",   "flannel", "cilium",
+    "lxc",          "virbr", "kube", "tun", "tap",    "vxlan", "ifb",     "dummy",
+    "nodelocaldns", "weave", "wg",   "gre", "sit",    "ip6",   "geneve",
 };
 
 static bool is_virtual(const char *name)
@@ -76,7 +77,8 @@ int network_parse(struct lines *dev, int classes, struct network_counters *out, 
 int network_read(int procfs, int sysfs, struct network_counters *out, struct error *error)
 {
     struct lines lines AUTOLINES;
-    if (lines_open(&lines, procfs, "1/net/dev", error) < 0 && lines_open(&lines, procfs, "net/dev", error) < 0)
+    if (lines_open(&lines, procfs, "1/net/dev", error) < 0 &&
+        lines_open(&lines, procfs, "net/dev", error) < 0)
         return -1;
     AUTOCLOSE int classes = openat(sysfs, "class/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return network_parse(&lines, classes, out, error);

@@ -100,7 +100,8 @@ static int list_cgroups(struct pods *pods, const struct pods_trees *trees, struc
     }
     pods->lists_until_search--;
     if (pods->kubepods.count == 0)
-        return error_set(error, ENOENT, "no kubepods cgroup: no kubelet runs here, or its cgroups cannot be seen");
+        return error_set(error, ENOENT,
+                         "no kubepods cgroup: no kubelet runs here, or its cgroups cannot be seen");
     return 0;
 }
 
@@ -216,7 +217,8 @@ static void read_memory(struct pod *pod, int cgroup)
         reading_known(&pod->evidence[EVIDENCE_MEMORY]);
 }
 
-static void no_cgroup(struct pod *pod, const struct pods_trees *trees, const enum evidence *kinds, size_t count)
+static void no_cgroup(struct pod *pod, const struct pods_trees *trees, const enum evidence *kinds,
+                      size_t count)
 {
     const char *why = trees->layout == CGROUP_V2 ? "no cgroup" : "this host has no cgroup v2";
     for (size_t i = 0; i < count; i++)
@@ -320,7 +322,8 @@ static void inspect_processes(struct pod *pod, const struct pods_trees *trees, i
     inspect_connections(pod, trees->procfs, processes.witness);
 }
 
-void pods_inspect(struct pod *pod, const struct pods_trees *trees, uint32_t entries_max, int64_t now_monotonic_ms)
+void pods_inspect(struct pod *pod, const struct pods_trees *trees, uint32_t entries_max,
+                  int64_t now_monotonic_ms)
 {
     static const enum evidence kinds[] = {EVIDENCE_PROCESSES, EVIDENCE_CONNECTIONS};
     struct error error;

@@ -1,6 +1,6 @@
-// What this room is for: the pods of this host, from sample to sample: who is there, what each uses, what each
-// holds. What it knows: cgroups, the kubelet's pods directory, the readers of one pod. What it may not do: call
-// anything zero that it could not read, or let a pod that comes or goes meanwhile fail a sample.
+// What this room is for: the pods of this host, from sample to sample: who is there, what each uses, what
+// each holds. What it knows: cgroups, the kubelet's pods directory, the readers of one pod. What it may not
+// do: call anything zero that it could not read, or let a pod that comes or goes meanwhile fail a sample.
 #ifndef VPSIE_AGENT_HOST_PODS_H
 #define VPSIE_AGENT_HOST_PODS_H
 
@@ -27,7 +27,8 @@ struct pods {
 
 void pods_free(struct pods *pods);
 
-// Who is there: pods that have a cgroup or a directory. Each reading is known when all of its kind can be seen.
+// Who is there: pods that have a cgroup or a directory. Each reading is known when all of its kind can be
+// seen.
 void pods_list(struct pods *pods, const struct pods_trees *trees, struct reading *cgroups,
                struct reading *directories);
 
@@ -35,7 +36,8 @@ void pods_list(struct pods *pods, const struct pods_trees *trees, struct reading
 void pods_read_usage(struct pods *pods, const struct pods_trees *trees, int64_t now_monotonic_ms);
 
 // Look inside one pod: its local data, processes, connections. Costs what the pod makes it cost.
-void pods_inspect(struct pod *pod, const struct pods_trees *trees, uint32_t entries_max, int64_t now_monotonic_ms);
+void pods_inspect(struct pod *pod, const struct pods_trees *trees, uint32_t entries_max,
+                  int64_t now_monotonic_ms);
 
 struct pod *pods_find(const struct pods *pods, const char *uid); // NULL: no such pod
 // The pod that was looked into the longest time ago (never: first). NULL when there is none.

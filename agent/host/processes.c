@@ -61,7 +61,8 @@ static int read_ids(struct walk *walk, int cgroup, struct error *error)
         if (!scan_u64(&line, &id) || *line || id > INT32_MAX)
             return error_set(error, EPROTO, "cgroup.procs holds something else than process ids");
         if (id == 0)
-            return error_set(error, ESRCH, "process ids are not visible: the agent needs the host's PID namespace");
+            return error_set(error, ESRCH,
+                             "process ids are not visible: the agent needs the host's PID namespace");
         if (walk->out->processes >= PROCESSES_A_POD_MAX)
             return error_set(error, E2BIG, "more than %d processes", PROCESSES_A_POD_MAX);
         if (look_at(walk, id, error) < 0)

@@ -1,15 +1,15 @@
-// What this room is for: how many processes a pod has and how many of them sleep uninterruptibly, which no eviction
-// can end. What it knows: cgroup.procs and /proc/<pid>/stat. What it may not do: read processes that are in no pod's
-// cgroup: on a busy host that costs more than all the rest.
+// What this room is for: how many processes a pod has and how many of them sleep uninterruptibly, which no
+// eviction can end. What it knows: cgroup.procs and /proc/<pid>/stat. What it may not do: read processes that
+// are in no pod's cgroup: on a busy host that costs more than all the rest.
 #ifndef VPSIE_AGENT_HOST_PROCESSES_H
 #define VPSIE_AGENT_HOST_PROCESSES_H
 
 #include "agent/host/source.h"
 #include "agent/host/view.h"
 
-#define PROCESSES_A_POD_MAX 8192
+#define PROCESSES_A_POD_MAX         8192
 #define PROCESSES_CGROUPS_A_POD_MAX 512
-#define PROCESSES_DEPTH_MAX 16
+#define PROCESSES_DEPTH_MAX         16
 
 struct processes {
     uint32_t processes;
@@ -17,8 +17,8 @@ struct processes {
     int32_t witness; // a living process of the pod, 0 when it has none: its network namespace is the pod's
 };
 
-// The pod's cgroup and all below it. A process that ends meanwhile does not count. Errors: the ids cannot be seen
-// from this PID namespace (code ESRCH), a limit was met (E2BIG), or a file could not be read.
+// The pod's cgroup and all below it. A process that ends meanwhile does not count. Errors: the ids cannot be
+// seen from this PID namespace (code ESRCH), a limit was met (E2BIG), or a file could not be read.
 int processes_read(int procfs, int cgroup, struct processes *out, struct error *error);
 
 // The state letter of /proc/<pid>/stat ("pid (name) S ..."), whatever the name holds. 0 when malformed.

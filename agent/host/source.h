@@ -1,6 +1,6 @@
 // What this room is for: reading a host's files: small ones whole, long ones line by line, untrusted trees
-// without leaving them. What it knows: descriptors and limits. What it may not do: keep a descriptor open after
-// the call that closes it, follow a link out of a tree, or wait for a fifo.
+// without leaving them. What it knows: descriptors and limits. What it may not do: keep a descriptor open
+// after the call that closes it, follow a link out of a tree, or wait for a fifo.
 #ifndef VPSIE_AGENT_HOST_SOURCE_H
 #define VPSIE_AGENT_HOST_SOURCE_H
 
@@ -13,8 +13,8 @@
 // Open a directory of the host tree (path relative to `dir`, or AT_FDCWD). Returns a descriptor, or -1 with
 // error->code = errno.
 int source_open_directory(int dir, const char *path, struct error *error);
-// The same inside `root`, as if `root` were "/": links are followed, but never out of it. The kernel enforces it
-// (openat2, Linux 5.6); where that call is missing no link is followed at all.
+// The same inside `root`, as if `root` were "/": links are followed, but never out of it. The kernel enforces
+// it (openat2, Linux 5.6); where that call is missing no link is followed at all.
 int source_open_inside(int root, const char *path, struct error *error);
 void source_close(const int *fd); // a descriptor < 0 is fine
 #define AUTOCLOSE __attribute__((cleanup(source_close)))
@@ -45,7 +45,8 @@ char *lines_next(struct lines *lines);
 void lines_close(struct lines *lines);
 #define AUTOLINES __attribute__((cleanup(lines_close)))
 
-// The entries of an open directory, without "." and "..", in fixed memory (opendir(3) takes 32 KiB a directory).
+// The entries of an open directory, without "." and "..", in fixed memory (opendir(3) takes 32 KiB a
+// directory).
 struct directory {
     int fd; // the caller's: not closed here
     size_t at, end;
@@ -53,20 +54,20 @@ struct directory {
     _Alignas(8) char buffer[4096];
 };
 void directory_begin(struct directory *directory, int fd);
-// The next name, valid until the next call, and its DT_ type (dirent.h; DT_UNKNOWN on some file systems). NULL at
-// the end or on failure.
+// The next name, valid until the next call, and its DT_ type (dirent.h; DT_UNKNOWN on some file systems).
+// NULL at the end or on failure.
 const char *directory_next(struct directory *directory, unsigned char *type);
 
-// Scanners over a terminated text: skip blanks, take what is asked, move the cursor behind it. False (cursor not
-// moved) when it is not there or does not fit.
+// Scanners over a terminated text: skip blanks, take what is asked, move the cursor behind it. False (cursor
+// not moved) when it is not there or does not fit.
 bool scan_u64(const char **cursor, uint64_t *out);
 bool scan_hex(const char **cursor, uint64_t *out, int digits_max);
-bool scan_decimal(const char **cursor, double *out); // "12.34": digits and one point, not negative
-bool scan_word(const char **cursor, const char *word); // the word followed by a blank, ':' or the end
+bool scan_decimal(const char **cursor, double *out);        // "12.34": digits and one point, not negative
+bool scan_word(const char **cursor, const char *word);      // the word followed by a blank, ':' or the end
 size_t scan_field(const char **cursor, const char **field); // up to the next blank; 0: none left
 
-// Copy `text` as something that may be shown and sent: valid UTF-8, no control characters ('?' in their place),
-// cut at a character's edge to fit.
+// Copy `text` as something that may be shown and sent: valid UTF-8, no control characters ('?' in their
+// place), cut at a character's edge to fit.
 void source_clean_text(char *buffer, size_t bytes, const char *text, size_t length);
 // The same for a name: printable ASCII without blanks, '?' for everything else.
 void source_clean_name(char *buffer, size_t bytes, const char *text);

@@ -48,6 +48,7 @@ const char *pressure_name(enum pressure_resource resource)
 
 const char *evidence_name(enum evidence kind)
 {
-    static const char *const names[EVIDENCE_KINDS] = {"cpu", "memory", "local-data", "connections", "processes"};
+    static const char *const names[EVIDENCE_KINDS] = {"cpu", "memory", "local-data", "connections",
+                                                      "processes"};
     return names[kind];
 }

@@ -10,11 +10,11 @@
 
 #include "common/wire.h"
 
-#define VIEW_WHY_BYTES_MAX   160
-#define VIEW_NAME_BYTES_MAX  64
-#define VIEW_VOLUMES_MAX     8
-#define VIEW_INHIBITORS_MAX  WIRE_INHIBITORS_MAX
-#define VIEW_PODS_MAX        WIRE_PODS_MAX
+#define VIEW_WHY_BYTES_MAX      160
+#define VIEW_NAME_BYTES_MAX     64
+#define VIEW_VOLUMES_MAX        8
+#define VIEW_INHIBITORS_MAX     WIRE_INHIBITORS_MAX
+#define VIEW_PODS_MAX           WIRE_PODS_MAX
 #define VIEW_POD_PATH_BYTES_MAX 320
 
 // Whether something could be read, and if not, why. What is not known is never zero.
@@ -73,7 +73,7 @@ struct pod {
     uint32_t cpu_millis;
     uint64_t memory_working_set_bytes;
     uint64_t local_data_bytes;
-    bool local_data_at_least; // the walk met its limit: there may be more
+    bool local_data_at_least;                    // the walk met its limit: there may be more
     struct pod_volume volumes[VIEW_VOLUMES_MAX]; // those that hold data, largest first
     uint32_t volume_count;
     uint32_t established_connections;
@@ -127,7 +127,7 @@ struct host_view {
 
     struct reading pods;        // whether every pod's cgroup can be seen
     struct reading directories; // whether every pod's directory can be seen
-    const struct pod *pod; // ascending by UID
+    const struct pod *pod;      // ascending by UID
     size_t pod_count;
 
     struct reading inhibitors;

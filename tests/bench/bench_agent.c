@@ -1,5 +1,5 @@
-// What an agent costs a node: resident memory, threads, CPU time a sample with its report over TLS, on a tree of 110
-// pods and 2,000 processes. Prints; asserts nothing about time.
+// What an agent costs a node: resident memory, threads, CPU time a sample with its report over TLS, on a tree
+// of 110 pods and 2,000 processes. Prints; asserts nothing about time.
 //     bench-agent PATH-OF-vpsie-agent [reports]
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,13 +16,13 @@
 #include "tests/unit/agent/fake_coordinator.h"
 #include "tests/unit/agent/tree.h"
 
-#define PODS           110
-#define PROCESSES      2000
-#define REAL_MS        10000 // the interval that the cost is stated for
-#define BENCH_MS       250   // and the one it is measured at
-#define WARM_UP        15
-#define REPORTS        60
-#define SHARE_PERCENT  0.04 // the default of --inspection-cpu-percent
+#define PODS          110
+#define PROCESSES     2000
+#define REAL_MS       10000 // the interval that the cost is stated for
+#define BENCH_MS      250   // and the one it is measured at
+#define WARM_UP       15
+#define REPORTS       60
+#define SHARE_PERCENT 0.04 // the default of --inspection-cpu-percent
 
 static void make_pod(const struct tree *tree, int number, int *pid)
 {
@@ -59,9 +59,11 @@ static void make_tree(struct tree *tree)
         tree_process(tree, pid, 'S', "net:[4026531840]");
 }
 
-static pid_t start_agent(const char *program, const struct tree *tree, int port, const char *ca, const char *token)
+static pid_t start_agent(const char *program, const struct tree *tree, int port, const char *ca,
+                         const char *token)
 {
-    char procfs[128], sysfs[128], rootfs[128], address[64], interval[32], share[64], ca_flag[160], token_flag[160];
+    char procfs[128], sysfs[128], rootfs[128], address[64], interval[32], share[64], ca_flag[160],
+        token_flag[160];
     snprintf(procfs, sizeof procfs, "--path.procfs=%s", tree->procfs);
     snprintf(sysfs, sizeof sysfs, "--path.sysfs=%s", tree->sysfs);
     snprintf(rootfs, sizeof rootfs, "--path.rootfs=%s", tree->rootfs);
@@ -74,7 +76,8 @@ static pid_t start_agent(const char *program, const struct tree *tree, int port,
     pid_t pid = fork();
     if (pid == 0) {
         execl(program, program, "--node-name=bench", "--tls-server-name=localhost", "--listen=127.0.0.1:0",
-              "--log-level=warn", procfs, sysfs, rootfs, address, interval, share, ca_flag, token_flag, (char *)NULL);
+              "--log-level=warn", procfs, sysfs, rootfs, address, interval, share, ca_flag, token_flag,
+              (char *)NULL);
         perror(program);
         _exit(127);
     }
@@ -136,8 +139,8 @@ static size_t report_bytes(struct fake_coordinator *fake, size_t from, size_t to
     return total / (to - from);
 }
 
-static void start_coordinator(struct fake_coordinator *fake, const struct certificates *ours, const char *cert,
-                              const char *key)
+static void start_coordinator(struct fake_coordinator *fake, const struct certificates *ours,
+                              const char *cert, const char *key)
 {
     certificates_write(cert, ours->server_cert);
     certificates_write(key, ours->server_key);

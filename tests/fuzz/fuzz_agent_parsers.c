@@ -1,5 +1,5 @@
-// Whatever a file of the host, a directory name or an answer holds: each of the agent's parsers ends, stays within its
-// memory, and what it lets through is fit to be sent. The first byte chooses the parser.
+// Whatever a file of the host, a directory name or an answer holds: each of the agent's parsers ends, stays
+// within its memory, and what it lets through is fit to be sent. The first byte chooses the parser.
 #include <stdlib.h>
 #include <string.h>
 

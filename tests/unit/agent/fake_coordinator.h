@@ -1,5 +1,5 @@
-// What this room is for: a coordinator for one test, in a thread: it keeps what it was told and answers as scripted.
-// What it knows: NNG REP and the wire. What it may not do: decide anything.
+// What this room is for: a coordinator for one test, in a thread: it keeps what it was told and answers as
+// scripted. What it knows: NNG REP and the wire. What it may not do: decide anything.
 #ifndef VPSIE_TESTS_UNIT_AGENT_FAKE_COORDINATOR_H
 #define VPSIE_TESTS_UNIT_AGENT_FAKE_COORDINATOR_H
 
@@ -11,12 +11,12 @@
 #include "common/wire.h"
 
 enum fake_answer {
-    FAKE_ACCEPT,     // and every directive that is set
-    FAKE_TOKEN,      // accept a message that carries "good-token" or whose connection did, refuse any other
-    FAKE_STATUS,     // of the ack that is set
-    FAKE_SILENCE,    //
-    FAKE_GARBAGE,    // bytes that are no ack
-    FAKE_EMPTY       // a message of no bytes
+    FAKE_ACCEPT,  // and every directive that is set
+    FAKE_TOKEN,   // accept a message that carries "good-token" or whose connection did, refuse any other
+    FAKE_STATUS,  // of the ack that is set
+    FAKE_SILENCE, //
+    FAKE_GARBAGE, // bytes that are no ack
+    FAKE_EMPTY    // a message of no bytes
 };
 
 #define FAKE_REPORTS_MAX 512

@@ -1,5 +1,5 @@
-// The whole agent on a tree of files, with a coordinator in the same process. Nothing here depends on how fast this
-// machine is: each test waits for what must happen.
+// The whole agent on a tree of files, with a coordinator in the same process. Nothing here depends on how
+// fast this machine is: each test waits for what must happen.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

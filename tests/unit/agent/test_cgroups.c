@@ -33,11 +33,20 @@ static void both_drivers_names_give_the_canonical_uid(void **state)
 static void what_is_no_pod_is_not_taken_for_one(void **state)
 {
     (void)state;
-    static const char *const cases[] = {
-        "", "pod", "pods", "burstable", "kubepods-burstable.slice", "pod1", "podxxxxxxxx-2222-4333-8444-555555555555",
-        "pod11111111_2222_4333_8444_555555555555", "kubepods-pod11111111-2222.slice", "-pod.slice", ".slice",
-        "pod11111111-2222-4333-8444-5555555555555", "kubepods-pod11111111_2222_4333_8444_555555555555.scope",
-        "podAAAAAAAA-2222-4333-8444-555555555555"};
+    static const char *const cases[] = {"",
+                                        "pod",
+                                        "pods",
+                                        "burstable",
+                                        "kubepods-burstable.slice",
+                                        "pod1",
+                                        "podxxxxxxxx-2222-4333-8444-555555555555",
+                                        "pod11111111_2222_4333_8444_555555555555",
+                                        "kubepods-pod11111111-2222.slice",
+                                        "-pod.slice",
+                                        ".slice",
+                                        "pod11111111-2222-4333-8444-5555555555555",
+                                        "kubepods-pod11111111_2222_4333_8444_555555555555.scope",
+                                        "podAAAAAAAA-2222-4333-8444-555555555555"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char uid[WIRE_UID_BYTES_MAX + 1];
         assert_false(cgroup_pod_uid(cases[i], uid));
@@ -68,23 +77,24 @@ static struct seen list(const struct tree *tree, struct kubepods *kubepods)
     return seen;
 }
 
-#define LISTS(directory, uid)                                                                                         \
-    do {                                                                                                              \
-        struct tree tree_;                                                                                            \
-        struct kubepods kubepods_;                                                                                    \
-        tree_create(&tree_);                                                                                          \
-        tree_mkdir(&tree_, "sys/fs/cgroup/%s", directory);                                                            \
-        struct seen seen_ = list(&tree_, &kubepods_);                                                                 \
-        assert_int_equal(seen_.count, 1);                                                                             \
-        assert_string_equal(seen_.text, uid " " directory "\n");                                                      \
-        tree_destroy(&tree_);                                                                                         \
+#define LISTS(directory, uid)                                                                                \
+    do {                                                                                                     \
+        struct tree tree_;                                                                                   \
+        struct kubepods kubepods_;                                                                           \
+        tree_create(&tree_);                                                                                 \
+        tree_mkdir(&tree_, "sys/fs/cgroup/%s", directory);                                                   \
+        struct seen seen_ = list(&tree_, &kubepods_);                                                        \
+        assert_int_equal(seen_.count, 1);                                                                    \
+        assert_string_equal(seen_.text, uid " " directory "\n");                                             \
+        tree_destroy(&tree_);                                                                                \
     } while (0)
 
 static void pods_are_found_in_the_trees_of_both_drivers(void **state)
 {
     (void)state;
     LISTS("kubepods.slice/kubepods-burstable.slice/"
-          "kubepods-burstable-pod11111111_2222_4333_8444_555555555555.slice", UID_A);
+          "kubepods-burstable-pod11111111_2222_4333_8444_555555555555.slice",
+          UID_A);
     LISTS("kubepods.slice/kubepods-pod11111111_2222_4333_8444_555555555555.slice", UID_A);
     LISTS("kubepods/besteffort/pod" UID_A, UID_A);
     LISTS("kubepods/pod" UID_A, UID_A);
@@ -95,9 +105,11 @@ static void pods_are_found_below_a_kubelets_own_cgroup_root(void **state)
     (void)state;
     LISTS("kubelet/kubepods/burstable/pod" UID_A, UID_A);
     LISTS("kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
-          "kubelet-kubepods-burstable-pod11111111_2222_4333_8444_555555555555.slice", UID_A);
+          "kubelet-kubepods-burstable-pod11111111_2222_4333_8444_555555555555.slice",
+          UID_A);
     LISTS("kubelet.slice/kubepods.slice/kubepods-burstable.slice/"
-          "kubepods-burstable-pod" UID_STATIC ".slice", UID_STATIC);
+          "kubepods-burstable-pod" UID_STATIC ".slice",
+          UID_STATIC);
     LISTS("a/b/kubepods/pod" UID_A, UID_A);
 }
 
@@ -175,7 +187,8 @@ static void usage_that_is_malformed_or_missing_is_an_error_with_a_reason(void **
     tree_create(&tree);
     tree_pod(&tree, UID_A, 100);
     int fd = tree_open(&tree, "%s", tree_cgroup(UID_A));
-    static const char *const broken[] = {"", "usage_usec\n", "usage_usec x\n", "usage_usec 1 2\n", "user_usec 4\n"};
+    static const char *const broken[] = {"", "usage_usec\n", "usage_usec x\n", "usage_usec 1 2\n",
+                                         "user_usec 4\n"};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         tree_write(&tree, broken[i], "%s/cpu.stat", tree_cgroup(UID_A));
         assert_int_equal(cgroup_cpu_usage_us(fd, &value, &error), -1);

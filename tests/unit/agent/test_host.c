@@ -310,7 +310,8 @@ static void *churn_pods(void *context)
         // Never tree_cgroup() here: its buffer is the other thread's too.
         tree_write(churn->tree, "usage_usec 5\n", "sys/fs/cgroup/kubepods/pod%s/cpu.stat", uid);
         tree_write(churn->tree, "1\n", "sys/fs/cgroup/kubepods/pod%s/c/cgroup.procs", uid);
-        tree_write(churn->tree, "data", "rootfs/var/lib/kubelet/pods/%s/volumes/kubernetes.io~empty-dir/v/d/f", uid);
+        tree_write(churn->tree, "data",
+                   "rootfs/var/lib/kubelet/pods/%s/volumes/kubernetes.io~empty-dir/v/d/f", uid);
         snprintf(uid, sizeof uid, "%08x-0000-4000-8000-000000000000", (i + 4) % 8);
         tree_remove(churn->tree, "sys/fs/cgroup/kubepods/pod%s", uid);
         tree_remove(churn->tree, "rootfs/var/lib/kubelet/pods/%s", uid);

@@ -13,7 +13,7 @@
 #include "agent/host/inhibitors.h"
 #include "tests/unit/agent/tree.h"
 
-#define NOW_MS 1700000000000
+#define NOW_MS    1700000000000
 #define DIRECTORY "rootfs/" INHIBITORS_DIRECTORY
 
 static struct inhibitor parse(const char *content)
@@ -26,7 +26,8 @@ static struct inhibitor parse(const char *content)
 static void a_reason_and_a_time_are_understood(void **state)
 {
     (void)state;
-    struct inhibitor out = parse("# made by the backup\nreason:  copying   things \nexpires: 2023-11-15T00:00:00Z\n");
+    struct inhibitor out =
+        parse("# made by the backup\nreason:  copying   things \nexpires: 2023-11-15T00:00:00Z\n");
     assert_string_equal(out.reason, "copying   things");
     assert_int_equal(out.expires_ms, 1700006400000);
 }
@@ -49,8 +50,13 @@ static void an_empty_file_inhibits_without_a_reason_and_for_ever(void **state)
 static void what_is_malformed_inhibits_for_ever_and_says_what_is_wrong(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"expires: tomorrow\n", "expires: -5m\n", "expires:\n", "expires: 0\n",
-                                        "expire: 1h\n",        "just text\n",    "expires: 1h\nrubbish\n",
+    static const char *const cases[] = {"expires: tomorrow\n",
+                                        "expires: -5m\n",
+                                        "expires:\n",
+                                        "expires: 0\n",
+                                        "expire: 1h\n",
+                                        "just text\n",
+                                        "expires: 1h\nrubbish\n",
                                         "expires: 99999999999999999h\n"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct inhibitor out = parse(cases[i]);

@@ -15,7 +15,8 @@
 #define PODS    "rootfs/var/lib/kubelet/pods"
 #define VOLUMES PODS "/" UID_A "/volumes/kubernetes.io~empty-dir"
 
-static int read_some(const struct tree *tree, uint32_t entries_max, struct local_data *out, struct error *error)
+static int read_some(const struct tree *tree, uint32_t entries_max, struct local_data *out,
+                     struct error *error)
 {
     int fds = open_descriptors();
     int pods = tree_open(tree, PODS);

@@ -25,7 +25,8 @@ static void cpu_counters_come_from_the_first_line_and_cpus_are_counted(void **st
     (void)state;
     struct lines lines;
     struct cpu_counters out;
-    from(&lines, "cpu  10 20 30 40 50 60 70 80 90 100\ncpu0 1 0\ncpu1 1 0\ncpu7 1 0\nintr 1\nprocs_blocked 5\n");
+    from(&lines,
+         "cpu  10 20 30 40 50 60 70 80 90 100\ncpu0 1 0\ncpu1 1 0\ncpu7 1 0\nintr 1\nprocs_blocked 5\n");
     assert_int_equal(cpu_parse(&lines, &out, NULL), 0);
     assert_int_equal(out.cpus, 3);
     assert_int_equal(out.ticks[CPU_USER], 10);
@@ -37,7 +38,11 @@ static void cpu_counters_come_from_the_first_line_and_cpus_are_counted(void **st
 static void malformed_cpu_counters_are_an_error(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"", "cpu\n", "cpu  1 2 x\ncpu0 1\n", "cpu  1 2 3 4\n", "cpu0 1 2 3 4\n",
+    static const char *const cases[] = {"",
+                                        "cpu\n",
+                                        "cpu  1 2 x\ncpu0 1\n",
+                                        "cpu  1 2 3 4\n",
+                                        "cpu0 1 2 3 4\n",
                                         "cpu  99999999999999999999 1 1 1\ncpu0 1\n"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct lines lines;
@@ -102,7 +107,8 @@ static void memory_that_lacks_a_field_is_an_error_that_names_it(void **state)
     struct lines lines;
     struct memory_view out;
     struct error error;
-    from(&lines, "MemTotal: 1000 kB\nMemFree: 300 kB\nInactive(file): 200 kB\nSwapTotal: 5 kB\nSwapFree: 2 kB\n");
+    from(&lines,
+         "MemTotal: 1000 kB\nMemFree: 300 kB\nInactive(file): 200 kB\nSwapTotal: 5 kB\nSwapFree: 2 kB\n");
     assert_int_equal(memory_parse(&lines, &out, &error), -1);
     assert_non_null(strstr(error.text, "MemAvailable"));
     from(&lines, "MemTotal: lots\n");
@@ -116,7 +122,9 @@ static void pressure_is_read_with_and_without_its_full_line(void **state)
     (void)state;
     struct lines lines;
     struct pressure_view out;
-    from(&lines, "some avg10=1.25 avg60=2.50 avg300=3.00 total=4\nfull avg10=0.50 avg60=100.00 avg300=0.00 total=0\n");
+    from(
+        &lines,
+        "some avg10=1.25 avg60=2.50 avg300=3.00 total=4\nfull avg10=0.50 avg60=100.00 avg300=0.00 total=0\n");
     assert_int_equal(pressure_parse(&lines, &out, NULL), 0);
     assert_float_equal(out.some_avg10, 1.25, 1e-9);
     assert_float_equal(out.full_avg60, 100, 1e-9);
@@ -128,8 +136,12 @@ static void pressure_is_read_with_and_without_its_full_line(void **state)
 static void malformed_pressure_is_an_error(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"", "some\n", "some avg10=1\n", "some avg10=x avg60=1\n",
-                                        "some avg10=101 avg60=1\n", "full avg10=1 avg60=1\n",
+    static const char *const cases[] = {"",
+                                        "some\n",
+                                        "some avg10=1\n",
+                                        "some avg10=x avg60=1\n",
+                                        "some avg10=101 avg60=1\n",
+                                        "full avg10=1 avg60=1\n",
                                         "some avg10=1 avg60=1\nfull avg10=\n"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct lines lines;

@@ -143,12 +143,12 @@ static void established_connections_count_except_over_loopback(void **state)
 {
     (void)state;
     uint32_t count;
-    assert_int_equal(parse(HEAD "   0: 0A00020F:1F90 0B00020F:0050 01 00\n"    // counts
-                                "   1: 0A00020F:1F90 0B00020F:0051 06 00\n"    // TIME_WAIT
-                                "   2: 0100007F:1F90 0100007F:0051 01 00\n"    // loopback
-                                "   3: 0500007F:1F90 0A00020F:0051 01 00\n"    // another of 127/8
-                                "   4: 00000000:1F90 00000000:0000 0A 00\n"    // listens
-                                "   5: 0A00020F:1F90 0A00020F:0051 01 00\n"    // to itself
+    assert_int_equal(parse(HEAD "   0: 0A00020F:1F90 0B00020F:0050 01 00\n"  // counts
+                                "   1: 0A00020F:1F90 0B00020F:0051 06 00\n"  // TIME_WAIT
+                                "   2: 0100007F:1F90 0100007F:0051 01 00\n"  // loopback
+                                "   3: 0500007F:1F90 0A00020F:0051 01 00\n"  // another of 127/8
+                                "   4: 00000000:1F90 00000000:0000 0A 00\n"  // listens
+                                "   5: 0A00020F:1F90 0A00020F:0051 01 00\n"  // to itself
                                 "  12: 0A00020F:1F91 0C00020F:0050 01 00\n", // counts
                            &count),
                      0);
@@ -160,10 +160,11 @@ static void ipv6_connections_count_except_over_loopback(void **state)
     (void)state;
     uint32_t count;
     assert_int_equal(
-        parse(HEAD "   0: 0000000000000000FFFF00000A00020F:1F90 0000000000000000FFFF00000B00020F:0050 01 00\n"
-                   "   1: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:0050 01 00\n"
-                   "   2: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000100007F:0050 01 00\n"
-                   "   3: B80D0120000000000000000001000000:1F90 B80D0120000000000000000002000000:0050 01 00\n",
+        parse(HEAD
+              "   0: 0000000000000000FFFF00000A00020F:1F90 0000000000000000FFFF00000B00020F:0050 01 00\n"
+              "   1: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:0050 01 00\n"
+              "   2: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000100007F:0050 01 00\n"
+              "   3: B80D0120000000000000000001000000:1F90 B80D0120000000000000000002000000:0050 01 00\n",
               &count),
         0);
     assert_int_equal(count, 2);
@@ -172,9 +173,12 @@ static void ipv6_connections_count_except_over_loopback(void **state)
 static void malformed_connection_tables_are_errors(void **state)
 {
     (void)state;
-    static const char *const cases[] = {HEAD "x\n", HEAD "   0: 0A00:1 0B00020F:0050 01\n",
-                                        HEAD "   0: 0A00020F 0B00020F:0050 01\n", HEAD "   0: 0A00020F:1F90\n",
-                                        HEAD "   0: 0A00020F0A00020F:1F90 0B00020F:0050 01\n", HEAD "\n"};
+    static const char *const cases[] = {HEAD "x\n",
+                                        HEAD "   0: 0A00:1 0B00020F:0050 01\n",
+                                        HEAD "   0: 0A00020F 0B00020F:0050 01\n",
+                                        HEAD "   0: 0A00020F:1F90\n",
+                                        HEAD "   0: 0A00020F0A00020F:1F90 0B00020F:0050 01\n",
+                                        HEAD "\n"};
     uint32_t count;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(parse(cases[i], &count), -1);
@@ -189,7 +193,8 @@ static void the_pods_table_is_read_through_one_of_its_processes(void **state)
     struct connections out;
     tree_write(&stage.tree, HEAD "   0: 0A00020F:1F90 0B00020F:0050 01 00\n", "proc/100/net/tcp");
     tree_write(&stage.tree,
-               HEAD "   0: B80D0120000000000000000001000000:1F90 B80D0120000000000000000002000000:0050 01 00\n",
+               HEAD
+               "   0: B80D0120000000000000000001000000:1F90 B80D0120000000000000000002000000:0050 01 00\n",
                "proc/100/net/tcp6");
     assert_int_equal(connections_read(stage.procfs, 100, &out, NULL), 0);
     assert_false(out.host_network);

@@ -60,8 +60,8 @@ static const struct verdict *ask(struct stage *stage, struct readiness_question 
 static const char *const only_a[] = {UID_A};
 static const struct readiness_question about_a = {.uids = only_a, .uid_count = 1};
 
-static void expect(const struct verdict *verdict, enum readiness_state state, const char *code, const char *uid,
-                   const char *subject)
+static void expect(const struct verdict *verdict, enum readiness_state state, const char *code,
+                   const char *uid, const char *subject)
 {
     assert_int_equal(verdict->state, state);
     if (!code) {
@@ -279,8 +279,8 @@ static void only_the_named_pods_count_for_a_directive(void **state)
     reading_unknown(&stage->pods[2].evidence[EVIDENCE_LOCAL_DATA], "x");
     expect(ask(stage, about_a), READINESS_READY, NULL, NULL, NULL);
     const char *const both[] = {UID_A, UID_B};
-    expect(ask(stage, (struct readiness_question){.uids = both, .uid_count = 2}), READINESS_BLOCKED, "local-data",
-           UID_B, "v");
+    expect(ask(stage, (struct readiness_question){.uids = both, .uid_count = 2}), READINESS_BLOCKED,
+           "local-data", UID_B, "v");
 }
 
 static void data_that_may_be_lost_is_ignored_pod_by_pod_and_volume_by_volume(void **state)

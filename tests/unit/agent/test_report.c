@@ -47,10 +47,10 @@ static struct stage *make_stage(size_t pods)
     view->pod_count = pods;
     view->sample_begin_ms = 1700000000000;
     view->sample_end_ms = 1700000010000;
-    struct reading *readings[] = {&view->cpu,         &view->cpu_rates,   &view->memory,     &view->load,
-                                  &view->network,     &view->processes,   &view->blocked,    &view->pods,
-                                  &view->directories, &view->inhibitors,  &view->pressure[0], &view->pressure[1],
-                                  &view->pressure[2], &view->root_filesystem};
+    struct reading *readings[] = {
+        &view->cpu,         &view->cpu_rates,   &view->memory,      &view->load,           &view->network,
+        &view->processes,   &view->blocked,     &view->pods,        &view->directories,    &view->inhibitors,
+        &view->pressure[0], &view->pressure[1], &view->pressure[2], &view->root_filesystem};
     for (size_t i = 0; i < sizeof readings / sizeof *readings; i++)
         reading_known(readings[i]);
     view->cpu_count = 8;
@@ -175,11 +175,11 @@ static void what_decides_a_rule_is_always_news(void **state)
     pod->established_connections = 0;
     wire_report_free(next(stage));
     accept(stage);
-#define IS_NEWS(change)                                                                                               \
-    change;                                                                                                           \
-    assert_int_equal(pods_in_next(stage), 1);                                                                         \
-    accept(stage);                                                                                                    \
-    assert_int_equal(pods_in_next(stage), 0);                                                                         \
+#define IS_NEWS(change)                                                                                      \
+    change;                                                                                                  \
+    assert_int_equal(pods_in_next(stage), 1);                                                                \
+    accept(stage);                                                                                           \
+    assert_int_equal(pods_in_next(stage), 0);                                                                \
     accept(stage)
     IS_NEWS(pod->local_data_bytes = 1);
     IS_NEWS(pod->local_data_bytes = 0);
@@ -362,8 +362,9 @@ static void the_largest_node_still_fits_the_wire(void **state)
     struct stage *stage = make_stage(PODS_MAX);
     for (size_t i = 0; i < PODS_MAX; i++)
         for (int kind = 0; kind < EVIDENCE_KINDS; kind++)
-            reading_unknown(&stage->pods[i].evidence[kind], "a reason that is long enough to make the message too "
-                                                            "large when every pod has it four times over");
+            reading_unknown(&stage->pods[i].evidence[kind],
+                            "a reason that is long enough to make the message too "
+                            "large when every pod has it four times over");
     WireReport *message = next(stage);
     assert_int_equal(message->n_pods, PODS_MAX);
     assert_int_equal(message->pods[0]->n_unknown, 4);
@@ -378,7 +379,8 @@ static void json_has_the_fields_names_numbers_and_no_credential(void **state)
     struct stage *stage = make_stage(1);
     struct arena *arena = arena_create(1024);
     struct text AUTOTEXT text = {0};
-    struct report_content content = {.view = &stage->view, .node = &stage->verdict, .credential = "secret-token"};
+    struct report_content content = {
+        .view = &stage->view, .node = &stage->verdict, .credential = "secret-token"};
     reading_unknown(&stage->view.load, "x");
     report_next(stage->report);
     WireReport *message = report_compose(stage->report, &content, true, false, arena);

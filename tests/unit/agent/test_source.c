@@ -93,8 +93,13 @@ static void a_number_file_holds_one_number_and_nothing_else(void **state)
     static const struct {
         const char *text;
         bool good;
-    } cases[] = {{"17\n", true}, {"17", true},  {"", false},    {"max\n", false},
-                 {"-1\n", false}, {"1 2\n", false}, {"18446744073709551616\n", false}};
+    } cases[] = {{"17\n", true},
+                 {"17", true},
+                 {"", false},
+                 {"max\n", false},
+                 {"-1\n", false},
+                 {"1 2\n", false},
+                 {"18446744073709551616\n", false}};
     struct tree tree;
     tree_create(&tree);
     int root = tree_open(&tree, ".");
@@ -172,7 +177,9 @@ static void what_is_shown_holds_no_control_characters_and_no_broken_utf8(void **
 {
     (void)state;
     char out[32];
-    const char dirty[] = "a\x1b[31m\xff" "b\xc3\xa4\xc2\x9b" "c\n";
+    const char dirty[] = "a\x1b[31m\xff"
+                         "b\xc3\xa4\xc2\x9b"
+                         "c\n";
     source_clean_text(out, sizeof out, dirty, sizeof dirty - 1);
     assert_string_equal(out, "a?[31m?b\xc3\xa4?c?");
     source_clean_text(out, 3, "a\xc3\xa4", 3); // cut before the character that does not fit

@@ -1,5 +1,5 @@
-// The conversation with a coordinator that is slow, dead, someone else or mad. Time is the test's own where it can
-// be: talk_turn() is told what time it is; only the network runs in real time.
+// The conversation with a coordinator that is slow, dead, someone else or mad. Time is the test's own where
+// it can be: talk_turn() is told what time it is; only the network runs in real time.
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,8 @@ static struct stage *make_stage(void)
                                               .token_file = stage->token_file};
     meters_open(&stage->meters);
     strcpy(stage->pod.uid, UID_A);
-    stage->view = (struct host_view){.sample_begin_ms = 1, .sample_end_ms = 2, .pod = &stage->pod, .pod_count = 1};
+    stage->view =
+        (struct host_view){.sample_begin_ms = 1, .sample_end_ms = 2, .pod = &stage->pod, .pod_count = 1};
     stage->content = (struct report_content){.view = &stage->view, .node = &stage->verdict};
     struct report_identity identity = {.node_name = "node", .start_id = "start"};
     struct error error;
@@ -485,7 +486,8 @@ static void a_drain_is_asked_for_answered_by_its_id_and_cancelled(void **state)
     assert_false(stage->sample_now); // the same directive came again
     assert_true(orders->answered);
     assert_string_equal(fake_last(&stage->home).directive_id, "term3-7");
-    assert_int_equal(fake_last(&stage->home).directive_state, VPSIE__AUTOSCALER__V1__READINESS_STATE__READINESS_BUSY);
+    assert_int_equal(fake_last(&stage->home).directive_state,
+                     VPSIE__AUTOSCALER__V1__READINESS_STATE__READINESS_BUSY);
     assert_int_equal(fake_last(&stage->home).pods_remaining, 1);
     pthread_mutex_lock(&stage->home.lock);
     stage->home.drain_id[0] = '\0';

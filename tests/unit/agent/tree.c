@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,12 +38,12 @@ static void full_path(char path[PATH_BYTES], const struct tree *tree, const char
         abort();
 }
 
-#define FULL_PATH(path, tree, format)                                                                                \
-    do {                                                                                                             \
-        va_list arguments_;                                                                                          \
-        va_start(arguments_, format);                                                                                \
-        full_path(path, tree, format, arguments_);                                                                   \
-        va_end(arguments_);                                                                                          \
+#define FULL_PATH(path, tree, format)                                                                        \
+    do {                                                                                                     \
+        va_list arguments_;                                                                                  \
+        va_start(arguments_, format);                                                                        \
+        full_path(path, tree, format, arguments_);                                                           \
+        va_end(arguments_);                                                                                  \
     } while (0)
 
 void tree_create(struct tree *tree)
@@ -165,7 +165,8 @@ void tree_host(const struct tree *tree)
     tree_write(tree, pressure, "proc/pressure/memory");
     tree_write(tree, pressure, "proc/pressure/io");
     tree_write(tree,
-               "Inter-|   Receive  |  Transmit\n face |bytes packets errs drop fifo frame compressed multicast|bytes\n"
+               "Inter-|   Receive  |  Transmit\n face |bytes packets errs drop fifo frame compressed "
+               "multicast|bytes\n"
                "    lo: 500 1 0 0 0 0 0 0 500 1 0 0 0 0 0 0\n  eth0: 1000 1 0 0 0 0 0 0 2000 1 0 0 0 0 0 0\n"
                "veth12: 9000 1 0 0 0 0 0 0 9000 1 0 0 0 0 0 0\n",
                "proc/1/net/dev");
@@ -184,8 +185,8 @@ const char *tree_cgroup(const char *uid)
     for (char *c = name; *c; c++)
         if (*c == '-')
             *c = '_';
-    snprintf(path, sizeof path, "sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod%s.slice",
-             name);
+    snprintf(path, sizeof path,
+             "sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod%s.slice", name);
     return path;
 }
 
@@ -198,14 +199,16 @@ void tree_process(const struct tree *tree, int pid, char state, const char *name
     tree_write(tree, "  sl  local_address rem_address   st\n", "proc/%d/net/tcp", pid);
 }
 
-void tree_pod_usage(const struct tree *tree, const char *uid, uint64_t cpu_us, uint64_t memory, uint64_t inactive)
+void tree_pod_usage(const struct tree *tree, const char *uid, uint64_t cpu_us, uint64_t memory,
+                    uint64_t inactive)
 {
     char text[256];
     snprintf(text, sizeof text, "usage_usec %llu\nuser_usec 1\n", (unsigned long long)cpu_us);
     tree_write(tree, text, "%s/cpu.stat", tree_cgroup(uid));
     snprintf(text, sizeof text, "%llu\n", (unsigned long long)memory);
     tree_write(tree, text, "%s/memory.current", tree_cgroup(uid));
-    snprintf(text, sizeof text, "anon 1\nfile 2\ninactive_file %llu\nactive_file 3\n", (unsigned long long)inactive);
+    snprintf(text, sizeof text, "anon 1\nfile 2\ninactive_file %llu\nactive_file 3\n",
+             (unsigned long long)inactive);
     tree_write(tree, text, "%s/memory.stat", tree_cgroup(uid));
 }
 
@@ -228,8 +231,8 @@ void tree_data(const struct tree *tree, const char *uid, const char *volume, con
         abort();
     memset(content, 'x', bytes);
     content[bytes] = '\0';
-    tree_write(tree, content, "rootfs/var/lib/kubelet/pods/%s/volumes/kubernetes.io~empty-dir/%s/%s", uid, volume,
-               name);
+    tree_write(tree, content, "rootfs/var/lib/kubelet/pods/%s/volumes/kubernetes.io~empty-dir/%s/%s", uid,
+               volume, name);
     free(content);
 }
 
