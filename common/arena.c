@@ -148,7 +148,7 @@ char *arena_strndup(struct arena *arena, const char *text, size_t bytes)
 
 char *arena_strdup(struct arena *arena, const char *text)
 {
-    return text == NULL ? NULL : arena_strndup(arena, text, SIZE_MAX);
+    return text == NULL ? NULL : arena_strndup(arena, text, PTRDIFF_MAX);
 }
 
 static size_t formatted_length(const char *format, va_list arguments)
