@@ -16,19 +16,26 @@ static bool leaves(const struct intention *intention)
     return life != NULL && life->step >= LIFE_CORDON && life->step < LIFE_UNDO;
 }
 
+struct coming {                        // one machine on its way
+    const struct intention *intention; // NULL: ordered, and not yet told back by the API server
+    struct group *group;
+    uint32_t group_index;
+    uint64_t decision_id;
+    int64_t created_ms;
+    const char *name;
+};
+
 // Oldest decision first, then as created: the same order in which an order's pods were dealt out to it, so
 // that what was promised to one machine does not wander to another between two looks.
 static int by_decision(const void *left, const void *right)
 {
-    const struct intention *a = *(struct intention *const *)left;
-    const struct intention *b = *(struct intention *const *)right;
-    uint64_t first = ((const struct life *)a->decide)->decision_id;
-    uint64_t second = ((const struct life *)b->decide)->decision_id;
-    if (first != second)
-        return first < second ? -1 : 1;
-    if (a->facts.created_ms != b->facts.created_ms)
-        return a->facts.created_ms < b->facts.created_ms ? -1 : 1;
-    return strcmp(a->facts.name, b->facts.name);
+    const struct coming *a = left;
+    const struct coming *b = right;
+    if (a->decision_id != b->decision_id)
+        return a->decision_id < b->decision_id ? -1 : 1;
+    if (a->created_ms != b->created_ms)
+        return a->created_ms < b->created_ms ? -1 : 1;
+    return strcmp(a->name, b->name);
 }
 
 static bool startup_taint(const struct core *core, const struct taint *taint)
@@ -107,47 +114,77 @@ static uint32_t group_index(const struct cluster *cluster, const struct group *g
     return 0;
 }
 
+static struct coming *list_coming(struct core *core, struct arena *arena, uint32_t *count)
+{
+    struct cluster *cluster = core->cluster;
+    uint32_t *listed = ARENA_ARRAY(arena, uint32_t, cluster->group_count + 1);
+    struct coming *all =
+        ARENA_ARRAY(arena, struct coming, cluster->intention_count + policy_coming(core) + 1);
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < cluster->intention_count; i++) {
+        const struct intention *intention = cluster->intentions[i];
+        if (intention->group == NULL || !on_its_way(intention))
+            continue;
+        uint32_t index = group_index(cluster, intention->group);
+        listed[index]++;
+        all[found++] = (struct coming){.intention = intention,
+                                       .group = intention->group,
+                                       .group_index = index,
+                                       .decision_id = ((const struct life *)intention->decide)->decision_id,
+                                       .created_ms = intention->facts.created_ms,
+                                       .name = intention->facts.name};
+    }
+    // ordered in this very step, or not yet told back by the API server: the newest of their group
+    for (uint32_t i = 0; i < cluster->group_count; i++) {
+        uint32_t counted = life_counts(core, cluster->groups[i]).coming;
+        uint64_t decision_id = group_policy(core, cluster->groups[i])->last_order_id;
+        for (uint32_t more = listed[i]; more < counted; more++)
+            all[found++] = (struct coming){.group = cluster->groups[i],
+                                           .group_index = i,
+                                           .decision_id = decision_id,
+                                           .created_ms = INT64_MAX,
+                                           .name = cluster->groups[i]->facts.name};
+    }
+    if (found > 1)
+        qsort(all, found, sizeof(*all), by_decision);
+    *count = found;
+    return all;
+}
+
 static void add_coming(struct core *core, struct growing *growing)
 {
     struct cluster *cluster = core->cluster;
-    struct intention **coming = ARENA_ARRAY(growing->arena, struct intention *, cluster->intention_count + 1);
     struct template_node *templates =
         ARENA_ARRAY(growing->arena, struct template_node, cluster->group_count + 1);
     bool *made = ARENA_ARRAY(growing->arena, bool, cluster->group_count + 1);
-    uint32_t *listed = ARENA_ARRAY(growing->arena, uint32_t, cluster->group_count + 1);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < cluster->intention_count; i++)
-        if (cluster->intentions[i]->group != NULL && on_its_way(cluster->intentions[i]))
-            coming[count++] = cluster->intentions[i];
-    if (count > 1)
-        qsort(coming, count, sizeof(struct intention *), by_decision);
+    struct coming *all = list_coming(core, growing->arena, &count);
     for (uint32_t i = 0; i < count; i++) {
-        struct group *group = coming[i]->group;
-        uint32_t index = group_index(cluster, group);
-        if (!made[index])
-            templates[index] = template_create(growing->arena, cluster, group, policy_size_id(core, group));
-        made[index] = true;
-        listed[index]++;
-        if (templates[index].unknown[0] != '\0')
+        struct coming *one = &all[i];
+        struct template_node *template = &templates[one->group_index];
+        if (!made[one->group_index])
+            *template =
+                template_create(growing->arena, cluster, one->group, policy_size_id(core, one->group));
+        made[one->group_index] = true;
+        if (template->unknown[0] != '\0')
             continue;
-        struct place place = coming[i]->node != NULL
-                                 ? joining_place(core, growing->arena, coming[i], &templates[index])
-                                 : templates[index].place;
-        if (coming[i]->node != NULL)
-            packing_remove_node(&growing->space->packing, coming[i]->node);
-        add_place(growing, &place, ((const struct life *)coming[i]->decide)->decision_id, group);
+        bool joined = one->intention != NULL && one->intention->node != NULL;
+        struct place place = template->place;
+        if (joined) {
+            packing_remove_node(&growing->space->packing, one->intention->node);
+            place = joining_place(core, growing->arena, one->intention, template);
+        }
+        add_place(growing, &place, one->decision_id, one->group);
     }
-    // ordered in this very step, or not yet told back by the API server
-    for (uint32_t i = 0; i < cluster->group_count; i++) {
-        uint32_t counted = life_counts(core, cluster->groups[i]).coming;
-        if (counted <= listed[i])
-            continue;
-        if (!made[i])
-            templates[i] = template_create(growing->arena, cluster, cluster->groups[i],
-                                           policy_size_id(core, cluster->groups[i]));
-        for (uint32_t more = listed[i]; more < counted && templates[i].unknown[0] == '\0'; more++)
-            add_place(growing, &templates[i].place, 0, cluster->groups[i]);
-    }
+}
+
+static void put_leaving(struct core *core, struct free_space *space, const struct pod *pod)
+{
+    if (!life_pod_counts(core, pod))
+        return;
+    uint32_t place = packing_put(&space->packing, pod->shape, NULL);
+    if (place != UINT32_MAX)
+        space->promised[place] = true;
 }
 
 // What leaves frees nothing for others, and its pods need room before anybody else's.
@@ -164,8 +201,7 @@ static void take_leaving(struct core *core, struct free_space *space)
         if (intention->node == NULL || !leaves(intention))
             continue;
         for (struct pod *pod = intention->node->pods; pod != NULL; pod = pod->next)
-            if (life_pod_counts(core, pod))
-                (void)packing_put(&space->packing, pod->shape, NULL);
+            put_leaving(core, space, pod);
     }
 }
 
@@ -173,6 +209,7 @@ struct free_space policy_free_space(struct core *core, struct arena *arena, bool
 {
     struct free_space space = {.packing = packing_create(arena, core->cluster)};
     space.node_places = space.packing.place_count;
+    space.promised = ARENA_ARRAY(arena, bool, space.node_places + 1);
     take_leaving(core, &space);
     struct growing growing = {.space = &space, .arena = arena};
     if (coming)

@@ -179,6 +179,14 @@ const char *policy_plural(uint32_t count)
     return count == 1 ? "" : "s";
 }
 
+void policy_duration(char *buffer, size_t bytes, int64_t ms)
+{
+    text_format_duration(buffer, bytes, ms);
+    size_t length = strlen(buffer);
+    if (length > 3 && (strcmp(buffer + length - 3, "00s") == 0 || strcmp(buffer + length - 3, "00m") == 0))
+        buffer[length - 3] = '\0';
+}
+
 const char *decision_kind_name(enum decision_kind kind)
 {
     switch (kind) {

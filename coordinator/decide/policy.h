@@ -63,6 +63,7 @@ enum group_condition {
 struct group_life_private {
     uint32_t pending;         // waiting pods this group would serve, or that it is nearest to serve
     int64_t pending_since_ms; // of the oldest
+    uint64_t last_order_id;   // the newest decision that ordered here
     uint64_t dry_order_hash;  // what a dry decision said last: the same is not said again
     uint64_t dry_order_id;
     uint64_t dry_removal_hash;
@@ -90,8 +91,9 @@ uint32_t policy_leaving(const struct core *core, bool empty);   // voluntary rem
                                                                 // nodes without pods that count only
 int64_t policy_size_id(struct core *core, struct group *group); // which size an order would bring, 0 unknown
 uint64_t policy_hash(uint64_t hash, const char *text);          // FNV-1a, chained; start with 0
-// "2 pods", "1 pod"
-const char *policy_plural(uint32_t count);
+const char *policy_plural(uint32_t count);                      // "s", or "" for one
+// As text_format_duration(), without zeros at the end: "10m".
+void policy_duration(char *buffer, size_t bytes, int64_t ms);
 // Is the group's own annotation `paused`?
 bool policy_group_paused(const struct group *group);
 // Names of a decision's kind and a brake, for people.
@@ -179,6 +181,7 @@ void policy_cost_update(struct core *core);
 // then machines on their way in the order they were decided.
 struct free_space {
     struct packing packing;
+    bool *promised;             // by place of a node: pods that leave another node were put there
     uint32_t node_places;       // places before this index are real nodes in service
     const uint64_t *decision;   // by place: the decision that brings it, 0 for nodes in service
     struct group *const *group; // by place: whose machine it will be, NULL for nodes in service

@@ -94,7 +94,7 @@ static void rule_backoff(struct group_case *seen, struct answer *answer)
     if (answer->words == NULL)
         return;
     char left[32];
-    text_format_duration(left, sizeof(left), over ? 0 : life->backoff_until_ms - seen->core->now_ms);
+    policy_duration(left, sizeof(left), over ? 0 : life->backoff_until_ms - seen->core->now_ms);
     ANSWER_SAY(answer, limit, "none");
     if (over) {
         ANSWER_SAY(answer, saw, "none");
@@ -167,9 +167,9 @@ static void rule_cooldown(struct group_case *seen, struct answer *answer)
         return;
     char since[32] = "never", needed[32] = "none";
     if (last_ms > 0)
-        text_format_duration(since, sizeof(since), seen->core->now_ms - last_ms);
+        policy_duration(since, sizeof(since), seen->core->now_ms - last_ms);
     if (needed_ms > 0)
-        text_format_duration(needed, sizeof(needed), needed_ms);
+        policy_duration(needed, sizeof(needed), needed_ms);
     ANSWER_SAY(answer, saw, "%s%s", since, last_ms > 0 ? " ago" : "");
     ANSWER_SAY(answer, limit, "%s", needed);
     ANSWER_SAY(answer, change, "passes by itself; scaleUpCooldownSeconds in the AutoscalerConfig");

@@ -146,8 +146,8 @@ static void say_since(struct node_case *seen, struct answer *answer, const char 
     if (answer->words == NULL)
         return;
     char since[32], limit[32];
-    text_format_duration(since, sizeof(since), seen->core->now_ms - at_ms);
-    text_format_duration(limit, sizeof(limit), limit_ms);
+    policy_duration(since, sizeof(since), seen->core->now_ms - at_ms);
+    policy_duration(limit, sizeof(limit), limit_ms);
     ANSWER_SAY(answer, saw, "%s %s ago", what, since);
     ANSWER_SAY(answer, limit, "%s", limit);
     ANSWER_SAY(answer, change, "passes by itself");
@@ -213,7 +213,7 @@ static void rule_given_up(struct node_case *seen, struct answer *answer)
     if (seen->life == NULL || !wait_until(seen, answer, seen->life->not_before_ms) || answer->words == NULL)
         return;
     char left[32];
-    text_format_duration(left, sizeof(left), seen->life->not_before_ms - seen->core->now_ms);
+    policy_duration(left, sizeof(left), seen->life->not_before_ms - seen->core->now_ms);
     ANSWER_SAY(answer, saw, "%s", seen->life->held[0] != '\0' ? seen->life->held : "given up before");
     ANSWER_SAY(answer, limit, "again in %s", left);
     ANSWER_SAY(answer, change, "remove what held it; it is tried again by itself");
@@ -228,8 +228,8 @@ static void rule_agent(struct node_case *seen, struct answer *answer)
     if (answer->words == NULL)
         return;
     char silent[32], limit[32];
-    text_format_duration(silent, sizeof(silent), agent == NULL ? 0 : silent_ms);
-    text_format_duration(limit, sizeof(limit), limit_ms);
+    policy_duration(silent, sizeof(silent), agent == NULL ? 0 : silent_ms);
+    policy_duration(limit, sizeof(limit), limit_ms);
     ANSWER_SAY(answer, saw, agent == NULL ? "never heard%.0s" : "heard %s ago", silent);
     ANSWER_SAY(answer, limit, "%s", limit);
     ANSWER_SAY(answer, change, "see that vpsie-agent runs on %s and reaches the coordinator",
@@ -263,10 +263,10 @@ static void rule_requests(struct node_case *seen, struct answer *answer)
     char lasted[40] = "", window[32];
     if (since_ms > 0) {
         char duration[32];
-        text_format_duration(duration, sizeof(duration), seen->core->now_ms - since_ms);
+        policy_duration(duration, sizeof(duration), seen->core->now_ms - since_ms);
         snprintf(lasted, sizeof(lasted), " for %s", duration);
     }
-    text_format_duration(window, sizeof(window), window_ms);
+    policy_duration(window, sizeof(window), window_ms);
     ANSWER_SAY(answer, saw, "cpu %.0f%% mem %.0f%%%s", use.cpu_requested, use.memory_requested, lasted);
     if (policy->cpu_threshold_percent == policy->memory_threshold_percent)
         ANSWER_SAY(answer, limit, "%d%% %s", policy->cpu_threshold_percent, window);

@@ -151,16 +151,35 @@ static void put_waiting(struct core *core, struct arena *arena, struct packing *
                 taken[i] = true;
 }
 
+static bool spend_allowance(struct shrink *shrink, const struct node *node)
+{
+    struct cluster *cluster = shrink->core->cluster;
+    for (uint32_t i = 0; i < cluster->budget_count; i++) {
+        bool concerned = false;
+        for (const struct pod *pod = node->pods; pod != NULL && !concerned; pod = pod->next)
+            concerned = life_pod_counts(shrink->core, pod) && budget_selects(cluster->budgets[i], pod);
+        if (concerned && shrink->allowance[i]-- <= 0)
+            return false;
+    }
+    return true;
+}
+
 static void picture(struct shrink *shrink)
 {
     struct core *core = shrink->core;
     struct cluster *cluster = core->cluster;
     shrink->space = policy_free_space(core, shrink->arena, false);
-    shrink->taken = ARENA_ARRAY(shrink->arena, bool, shrink->space.packing.place_count + 1);
+    shrink->taken = shrink->space.promised;
     put_waiting(core, shrink->arena, &shrink->space.packing, shrink->taken);
     shrink->allowance = ARENA_ARRAY(shrink->arena, int32_t, cluster->budget_count + 1);
     for (uint32_t i = 0; i < cluster->budget_count; i++)
         shrink->allowance[i] = cluster->budgets[i]->disruptions_allowed;
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        const struct intention *intention = cluster->nodes[i]->intention;
+        const struct life *life = intention != NULL ? intention->decide : NULL;
+        if (life != NULL && life->step >= LIFE_CORDON && life->step < LIFE_UNDO)
+            (void)spend_allowance(shrink, cluster->nodes[i]); // what leaves already will need them
+    }
     const struct config_facts *config = cluster->config;
     int64_t leaving = policy_leaving(core, false);
     int64_t leaving_empty = policy_leaving(core, true);
@@ -182,19 +201,6 @@ static uint32_t place_of(const struct packing *packing, const struct node *node)
         if (packing->places[i].node == node)
             return i;
     return UINT32_MAX;
-}
-
-static bool spend_allowance(struct shrink *shrink, const struct node *node)
-{
-    struct cluster *cluster = shrink->core->cluster;
-    for (uint32_t i = 0; i < cluster->budget_count; i++) {
-        bool concerned = false;
-        for (const struct pod *pod = node->pods; pod != NULL && !concerned; pod = pod->next)
-            concerned = life_pod_counts(shrink->core, pod) && budget_selects(cluster->budgets[i], pod);
-        if (concerned && shrink->allowance[i]-- <= 0)
-            return false;
-    }
-    return true;
 }
 
 // Put all of the node's pods on other nodes; nothing is left behind when it does not work out.
@@ -323,8 +329,8 @@ static struct decision *decide_for_group(struct shrink *shrink, struct group *gr
         snprintf(reason, sizeof(reason), "empty, saves $%.2f/h", price);
     else
         snprintf(reason, sizeof(reason),
-                 "underused, at most %.0f%% requested; %u pod%s fit elsewhere; saves $%.2f/h", use, pods,
-                 policy_plural(pods), price);
+                 "underused, at most %.0f%% requested; %u pod%s fit%s elsewhere; saves $%.2f/h", use, pods,
+                 policy_plural(pods), pods == 1 ? "s" : "", price);
     bool write = core_may_write(shrink->core);
     struct group_life_private *policy = group_policy(shrink->core, group);
     uint64_t hash = policy_hash(0, summary);
@@ -369,11 +375,10 @@ struct node_fit policy_node_fit(struct core *core, struct node *node, struct are
 {
     struct node_fit fit = {0};
     struct free_space space = policy_free_space(core, arena, false);
-    bool *taken = ARENA_ARRAY(arena, bool, space.packing.place_count + 1);
-    put_waiting(core, arena, &space.packing, taken);
+    put_waiting(core, arena, &space.packing, space.promised);
     uint32_t place = place_of(&space.packing, node);
-    if (place != UINT32_MAX && taken[place])
-        snprintf(fit.needed, sizeof(fit.needed), "a waiting pod counts on it");
+    if (place != UINT32_MAX && space.promised[place])
+        snprintf(fit.needed, sizeof(fit.needed), "waiting or moving pods count on it");
     packing_remove_node(&space.packing, node);
     (void)move_pods(core, &space.packing, node, NULL, &fit, arena);
     return fit;

@@ -159,6 +159,7 @@ static void order(struct look *look, struct candidate *candidate, uint32_t machi
                      (unsigned long long)decision->id, summary, reason);
     struct group_life *life = group_life(core, candidate->group);
     life->last_scale_up_ms = core->now_ms;
+    policy->last_order_id = decision->id;
     core->policy->last_order_ms = core->now_ms;
     life_order(core, candidate->group, machines, decision->id, "metrics");
 }
@@ -447,11 +448,15 @@ static void order_for_pods(struct look *look)
 
 // ------------------------------------------------------------------------------------------------ the rest
 
-// How near a group is to serving a pod: the higher, the nearer.
-enum nearness { NEAR_NOT, NEAR_UNKNOWN, NEAR_RULES, NEAR_RESOURCES, NEAR_LIMIT };
+// How near a group is to serving a pod: the higher, the nearer. Between the two: the check that failed, in
+// the order of checks.
+#define NEAR_NOT     0
+#define NEAR_UNKNOWN 1
+#define NEAR_CHECKS  2
+#define NEAR_LIMIT   100
 
-static enum nearness near_miss(struct look *look, struct candidate *candidate, const struct pod *pod,
-                               char *text, size_t bytes)
+static int near_miss(struct look *look, struct candidate *candidate, const struct pod *pod, char *text,
+                     size_t bytes)
 {
     const char *name = candidate->group->facts.name;
     const struct template_node *made = template_of(look, candidate);
@@ -463,6 +468,8 @@ static enum nearness near_miss(struct look *look, struct candidate *candidate, c
     }
     struct placement placement = placement_check(pod->shape, &made->place);
     if (placement.verdict == PLACEMENT_FITS) {
+        if (candidate->growth.rule == NULL) // used up in this look
+            candidate->growth = policy_growth(look->core, candidate->group);
         if (candidate->growth.rule != NULL)
             snprintf(text, bytes, "%s", candidate->growth.why);
         else
@@ -472,7 +479,7 @@ static enum nearness near_miss(struct look *look, struct candidate *candidate, c
     char miss[160];
     placement_describe(&placement, miss, sizeof(miss));
     snprintf(text, bytes, "%s: %s", name, miss);
-    return placement.verdict == PLACEMENT_RESOURCES ? NEAR_RESOURCES : NEAR_RULES;
+    return NEAR_CHECKS + (int)placement.verdict;
 }
 
 static bool said_before(struct look *look, const struct pod *pod)
@@ -493,10 +500,10 @@ struct miss { // what was found for one shape: the pods come sorted by shape
 static void find_miss(struct look *look, const struct pod *pod, struct miss *miss)
 {
     char best[300] = "there is no NodeGroup of ours", text[300], verdict[340];
-    enum nearness nearest = NEAR_NOT;
+    int nearest = NEAR_NOT;
     *miss = (struct miss){.shape = pod->shape};
     for (uint32_t i = 0; i < look->candidate_count; i++) {
-        enum nearness near = near_miss(look, &look->candidates[i], pod, text, sizeof(text));
+        int near = near_miss(look, &look->candidates[i], pod, text, sizeof(text));
         if (near <= nearest)
             continue;
         nearest = near;
