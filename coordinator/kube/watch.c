@@ -29,7 +29,8 @@
 enum stream_end { STREAM_ENDED, STREAM_BROKEN, STREAM_GONE };
 
 struct watch {
-    struct watch_options options;
+    struct watch_options options; // path and field_selector are our copies
+    char *path, *field_selector;
     struct store *store;
     pthread_mutex_t lock;
     struct watch_state state; // under lock
@@ -62,6 +63,8 @@ struct watch *watch_create(const struct watch_options *options)
     assert(options->api && options->on_object && options->on_gone);
     struct watch *watch = xcalloc(1, sizeof(*watch));
     watch->options = *options;
+    watch->options.path = watch->path = xstrdup(options->path);
+    watch->options.field_selector = watch->field_selector = xstrdup(options->field_selector);
     watch->store = store_create(options->objects_max);
     pthread_mutex_init(&watch->lock, NULL);
     return watch;
@@ -72,6 +75,8 @@ void watch_destroy(struct watch *watch)
     if (!watch)
         return;
     store_destroy(watch->store);
+    free(watch->path);
+    free(watch->field_selector);
     pthread_mutex_destroy(&watch->lock);
     free(watch);
 }

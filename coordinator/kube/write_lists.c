@@ -21,6 +21,7 @@ struct node_pods {
     uint32_t count, capacity;
     uint32_t unreadable;
     char *proceed;
+    bool has_metadata; // of the page: without it nobody knows whether more follows
 };
 
 static bool take_pod_piece(void *context, enum splitter_piece piece, const char *bytes, size_t length)
@@ -31,6 +32,7 @@ static bool take_pod_piece(void *context, enum splitter_piece piece, const char 
         const char *proceed = json_text(json, "continue");
         free(list->proceed);
         list->proceed = *proceed ? xstrdup(proceed) : NULL;
+        list->has_metadata = true;
         return true;
     }
     if (list->count == list->capacity) {
@@ -63,6 +65,7 @@ static bool list_page(const struct writer *writer, const char *node_name, struct
         list->proceed = NULL;
     }
     struct splitter splitter;
+    list->has_metadata = false;
     splitter_init(&splitter, SPLITTER_LIST, take_pod_piece, list);
     struct api_request request = {.verb = "list",
                                   .kind = "Pod",
@@ -72,7 +75,7 @@ static bool list_page(const struct writer *writer, const char *node_name, struct
                                   .context = &splitter};
     api_call(writer->api, &request, reply);
     bool good = api_succeeded(reply);
-    if (good && !splitter_complete(&splitter)) {
+    if (good && (!splitter_complete(&splitter) || !list->has_metadata)) {
         reply->result = HTTP_BROKEN;
         snprintf(reply->message, sizeof(reply->message), "the list of pods is cut short");
         good = false;

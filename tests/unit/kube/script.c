@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void deliver(const struct http_request *request, struct http_response *response);
+
 static void call(void *context, const struct http_request *request, struct http_response *response)
 {
     struct script *script = context;
@@ -25,6 +27,8 @@ static void call(void *context, const struct http_request *request, struct http_
     }
     script->answer(script, request, response);
     pthread_mutex_unlock(&script->lock);
+    if (request->on_chunk && response->status == 200)
+        deliver(request, response);
 }
 
 struct api_transport script_transport(struct script *script)
@@ -117,11 +121,14 @@ void script_stream(const struct http_request *request, struct http_response *res
     response->result = HTTP_ANSWERED;
     response->status = 200;
     response->sent = true;
-    if (!request->on_chunk) {
-        text_append(&response->body, body);
-        return;
-    }
-    // Cut at odd places, so that nothing relies on where a chunk ends.
+    (void)request;
+    text_append(&response->body, body);
+}
+
+// Cut at odd places, so that nothing relies on where a chunk ends. Not under the script's lock.
+static void deliver(const struct http_request *request, struct http_response *response)
+{
+    AUTOFREE char *body = text_take(&response->body);
     size_t length = strlen(body);
     for (size_t at = 0, step = 1; at < length; at += step, step = step % 7 + 3) {
         size_t piece = at + step > length ? length - at : step;

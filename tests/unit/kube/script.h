@@ -45,7 +45,7 @@ int64_t script_now(void *script); // for now_ms hooks
 // Answers with JSON in which ' stands for ".
 void script_json(struct http_response *response, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-// Delivers a body piece by piece where the request streams.
+// A body of 200 that is delivered piece by piece where the request streams.
 void script_stream(const struct http_request *request, struct http_response *response, const char *format,
                    ...) __attribute__((format(printf, 3, 4)));
 void script_fail(struct http_response *response, enum http_result result);
