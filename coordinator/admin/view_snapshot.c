@@ -407,7 +407,9 @@ static void flags(struct view *view)
 void view_snapshot(struct view *view)
 {
     json_integer(&view->json, "snapshotVersion", SNAPSHOT_VERSION);
+    json_object(&view->json, "status");
     view_status(view);
+    json_end(&view->json);
     flags(view);
     group_specs(view);
     intentions(view);

@@ -1,0 +1,371 @@
+#include <cjson/cJSON.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/metrics.h"
+#include "coordinator/admin/client.h"
+#include "coordinator/admin/view.h"
+#include "tests/unit/decide/policy_stage.c"
+
+static struct stage *stage;
+
+static int setup(void **state)
+{
+    (void)state;
+    stage = stage_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stage_destroy(stage);
+    return 0;
+}
+
+static cJSON *ask(const char *text)
+{
+    struct error error = {0};
+    struct admin_request *request = admin_request_parse(text, strlen(text), &error);
+    assert_non_null(request);
+    struct view_extra extra = {.version = "1.0.0",
+                               .identity = "coord-7d9",
+                               .started_ms = STAGE_START_MS,
+                               .kube_detail = "",
+                               .vpsie_detail = "",
+                               .admin_detail = "",
+                               .agents_connected = 2,
+                               .queue_capacity = 100};
+    char *reply = view_render(stage->core, &extra, request);
+    admin_request_free(request);
+    cJSON *json = cJSON_Parse(reply);
+    if (json == NULL)
+        fail_msg("no JSON: %s", reply);
+    free(reply);
+    return json;
+}
+
+static const cJSON *at(const cJSON *json, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(json, name);
+    if (member == NULL)
+        fail_msg("there is no \"%s\"", name);
+    return member;
+}
+
+static const char *text_at(const cJSON *json, const char *name)
+{
+    assert_true(cJSON_IsString(at(json, name)));
+    return at(json, name)->valuestring;
+}
+
+static int number_at(const cJSON *json, const char *name)
+{
+    assert_true(cJSON_IsNumber(at(json, name)));
+    return at(json, name)->valueint;
+}
+
+static bool needs(const cJSON *json, const char *what, const char *look)
+{
+    const cJSON *need;
+    cJSON_ArrayForEach(need,
+                       at(json, "needsYou")) if (strstr(text_at(need, "what"), what) != NULL &&
+                                                 strstr(text_at(need, "look"), look) != NULL) return true;
+    return false;
+}
+
+static void usual_cluster(void)
+{
+    stage_group(stage, "general", 0, 3);
+    stage_machine(stage, "w-1", "general");
+    stage_machine(stage, "w-2", "general");
+    stage_running(stage, "big", "w-1", 2800, 2048);
+    stage_running(stage, "small", "w-2", 200, 64);
+    stage_wait(stage, 2000);
+}
+
+// ------------------------------------------------------------------------------------------------ status
+
+static void an_acting_coordinator_says_so_and_needs_nobody(void **state)
+{
+    (void)state;
+    usual_cluster();
+    cJSON *json = ask("{\"command\":\"status\"}");
+    assert_true(cJSON_IsTrue(at(json, "ok")));
+    assert_string_equal(text_at(json, "state"), "ACTING");
+    assert_string_equal(text_at(json, "leader"), "coord-7d9");
+    assert_int_equal(cJSON_GetArraySize(at(json, "needsYou")), 0);
+    assert_int_equal(number_at(at(json, "agents"), "heard"), 2);
+    const cJSON *group = cJSON_GetArrayItem(at(json, "groups"), 0);
+    assert_string_equal(text_at(group, "name"), "general");
+    assert_int_equal(number_at(group, "ready"), 2);
+    assert_int_equal(number_at(group, "cpuRequestedPercent"), 42);
+    assert_string_equal(text_at(group, "doing"), "steady");
+    cJSON_Delete(json);
+}
+
+static void every_state_heads_the_status(void **state)
+{
+    (void)state;
+    usual_cluster();
+    struct core *core = stage->core;
+    char detail[300];
+    core->brakes[BRAKE_MANY_BROKEN].on = true;
+    snprintf(core->brakes[BRAKE_MANY_BROKEN].detail, 100, "5 of 9 nodes are broken");
+    assert_string_equal(view_state(core, detail, sizeof(detail)), "HOLDING");
+    assert_string_equal(detail, "5 of 9 nodes are broken");
+    core->paused = true;
+    snprintf(core->paused_reason, sizeof(core->paused_reason), "night shift");
+    assert_string_equal(view_state(core, detail, sizeof(detail)), "PAUSED");
+    assert_string_equal(detail, "night shift");
+    core->config.dry_run = true;
+    assert_string_equal(view_state(core, detail, sizeof(detail)), "DRY RUN");
+    core->taken_over = false;
+    assert_string_equal(view_state(core, detail, sizeof(detail)), "STARTING");
+    core->leading = false;
+    snprintf(core->holder, sizeof(core->holder), "coord-1");
+    assert_string_equal(view_state(core, detail, sizeof(detail)), "STANDBY");
+    assert_string_equal(detail, "coord-1 leads");
+}
+
+static void what_needs_a_person_comes_with_the_command_to_look(void **state)
+{
+    (void)state;
+    usual_cluster();
+    struct core *core = stage->core;
+    stage_waiting(stage, "huge", 2, 9000, 64);
+    stage_waiting(stage, "web", 3, 3000, 64); // one more machine may come, two pods wait
+    stage_wait(stage, 5000);
+    struct group_life *life = group_life(core, cluster_group(core->cluster, NULL, "general"));
+    life->backoff_until_ms = stage->now_ms + 60000;
+    snprintf(life->backoff_reason, sizeof(life->backoff_reason), "quota exceeded");
+    life->surplus = 1;
+    core->brakes[BRAKE_AGENTS_SILENT].on = true;
+    snprintf(core->brakes[BRAKE_AGENTS_SILENT].detail, 100, "6 of 7 agents are silent");
+    cJSON *json = ask("{\"command\":\"status\"}");
+    assert_true(needs(json, "agents-silent: 6 of 7 agents are silent", "agents"));
+    assert_true(needs(json, "general: orders refused: quota exceeded", "explain group general"));
+    assert_true(needs(json, "general has 1 machine nobody asked for", "explain group general"));
+    assert_true(needs(json, "general at max: ", "explain group general"));
+    assert_true(needs(json, "no group can help: general: needs 9 cpu", "explain pod shop/huge-"));
+    cJSON_Delete(json);
+}
+
+// ------------------------------------------------------------------------------------------------ lists
+
+static void nodes_say_what_keeps_them(void **state)
+{
+    (void)state;
+    usual_cluster();
+    stage_step(stage, stage_node_event(stage, "foreign", 3500, 7168));
+    cJSON *json = ask("{\"command\":\"nodes\"}");
+    const cJSON *nodes = at(json, "nodes");
+    assert_int_equal(cJSON_GetArraySize(nodes), 3);
+    assert_string_equal(text_at(cJSON_GetArrayItem(nodes, 0), "name"), "foreign");
+    assert_string_equal(text_at(cJSON_GetArrayItem(nodes, 0), "keptBy"), "managed");
+    assert_string_equal(text_at(cJSON_GetArrayItem(nodes, 1), "keptBy"), "underused, requests");
+    assert_string_equal(text_at(cJSON_GetArrayItem(nodes, 1), "state"), "ready");
+    assert_int_equal(number_at(cJSON_GetArrayItem(nodes, 1), "pods"), 1);
+    cJSON_Delete(json);
+    json = ask("{\"command\":\"nodes\",\"group\":\"general\",\"limit\":1}");
+    assert_int_equal(cJSON_GetArraySize(at(json, "nodes")), 1);
+    assert_string_equal(text_at(cJSON_GetArrayItem(at(json, "nodes"), 0), "name"), "w-1");
+    cJSON_Delete(json);
+}
+
+static void pods_say_why_they_wait(void **state)
+{
+    (void)state;
+    usual_cluster();
+    stage_waiting(stage, "huge", 3, 9000, 64);
+    stage_wait(stage, 1000);
+    cJSON *json = ask("{\"command\":\"pods\",\"limit\":2}");
+    assert_int_equal(cJSON_GetArraySize(at(json, "pods")), 2);
+    assert_int_equal(number_at(json, "more"), 1);
+    const cJSON *pod = cJSON_GetArrayItem(at(json, "pods"), 0);
+    assert_string_equal(text_at(pod, "state"), "waits");
+    assert_non_null(strstr(text_at(pod, "verdict"), "no group can help"));
+    cJSON_Delete(json);
+}
+
+static void actions_are_the_last_decisions(void **state)
+{
+    (void)state;
+    usual_cluster();
+    for (int i = 0; i < 600; i++)
+        core_decide(stage->core, DECISION_ORDER, "general", "", "order 1 machine in general", "reason");
+    cJSON *json = ask("{\"command\":\"actions\",\"limit\":3}");
+    assert_int_equal(cJSON_GetArraySize(at(json, "actions")), 3);
+    assert_int_equal(number_at(cJSON_GetArrayItem(at(json, "actions"), 2), "id"), 600);
+    cJSON_Delete(json);
+    json = ask("{\"command\":\"actions\",\"limit\":10000}");
+    assert_int_equal(cJSON_GetArraySize(at(json, "actions")), DECISIONS_KEPT);
+    cJSON_Delete(json);
+}
+
+static void agents_are_listed_and_missing_ones_named(void **state)
+{
+    (void)state;
+    usual_cluster();
+    stage_step(stage, stage_report_event(stage, "w-1"));
+    stage_wait(stage, 70000);
+    stage_step(stage, stage_report_event(stage, "w-1"));
+    cJSON *json = ask("{\"command\":\"agents\"}");
+    const cJSON *agents = at(json, "agents");
+    assert_int_equal(cJSON_GetArraySize(agents), 2);
+    assert_true(cJSON_IsFalse(at(cJSON_GetArrayItem(agents, 0), "silent")));
+    assert_true(cJSON_IsTrue(at(cJSON_GetArrayItem(agents, 1), "silent")));
+    assert_string_equal(text_at(cJSON_GetArrayItem(agents, 0), "evidence"), "READY");
+    cJSON_Delete(json);
+}
+
+// ------------------------------------------------------------------------------------------------ explain,
+// snapshot
+
+static void explanations_are_told_rule_by_rule(void **state)
+{
+    (void)state;
+    usual_cluster();
+    cJSON *json = ask("{\"command\":\"explain\",\"node\":\"w-2\"}");
+    assert_string_equal(text_at(json, "subject"), "node w-2");
+    assert_string_equal(text_at(json, "group"), "general");
+    assert_string_equal(text_at(json, "verdict"), "WAITS for underused, requests");
+    assert_true(cJSON_GetArraySize(at(json, "rules")) > 20);
+    cJSON_Delete(json);
+    json = ask("{\"command\":\"explain\",\"pod\":\"shop/nobody\"}");
+    assert_true(cJSON_IsFalse(at(json, "ok")));
+    assert_string_equal(text_at(json, "error"), "there is no pod shop/nobody");
+    assert_string_equal(text_at(json, "code"), "not-found");
+    cJSON_Delete(json);
+}
+
+static void a_snapshot_holds_every_object(void **state)
+{
+    (void)state;
+    usual_cluster();
+    stage_waiting(stage, "huge", 1, 9000, 64);
+    stage_step(stage, stage_pod_event(stage, "lost", "nowhere", 100, 64));
+    stage_step(stage, stage_budget_event(stage, "web", "web", 1));
+    stage_step(stage, stage_config_event(stage));
+    cJSON *json = ask("{\"command\":\"snapshot\"}");
+    assert_int_equal(number_at(json, "snapshotVersion"), 1);
+    assert_int_equal(cJSON_GetArraySize(at(json, "nodes")), 2);
+    assert_int_equal(cJSON_GetArraySize(at(json, "pods")), 4);
+    assert_int_equal(cJSON_GetArraySize(at(json, "vpsieNodes")), 2);
+    assert_int_equal(cJSON_GetArraySize(at(json, "nodeGroups")), 1);
+    assert_int_equal(cJSON_GetArraySize(at(json, "budgets")), 1);
+    assert_int_equal(cJSON_GetArraySize(at(json, "offers")), 2);
+    assert_int_equal(cJSON_GetArraySize(at(at(json, "evidence"), "agents")), 2);
+    assert_true(cJSON_IsObject(at(json, "autoscalerConfig")));
+    uint32_t shapes = 0;
+    const cJSON *pod;
+    cJSON_ArrayForEach(pod, at(json, "pods")) shapes += cJSON_HasObjectItem(pod, "shape") ? 1 : 0;
+    assert_int_equal(shapes, 4); // each shape once; here all differ
+    cJSON_Delete(json);
+}
+
+static void every_reply_can_be_shown_as_a_table(void **state)
+{
+    (void)state;
+    usual_cluster();
+    stage_waiting(stage, "huge", 1, 9000, 64);
+    stage_wait(stage, 1000);
+    const char *const COMMANDS[] = {"status", "groups", "nodes", "agents", "pods", "actions"};
+    for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++) {
+        char AUTOFREE *request = xprintf("{\"command\":\"%s\"}", COMMANDS[i]);
+        cJSON *json = ask(request);
+        struct error error = {0};
+        struct admin_request *parsed = admin_request_parse(request, strlen(request), &error);
+        struct screen screen = {.width = 100};
+        client_show(&screen, parsed->command, json, false);
+        assert_true(screen.out.length > 0);
+        text_free(&screen.out);
+        admin_request_free(parsed);
+        cJSON_Delete(json);
+    }
+}
+
+static void a_standby_answers_too(void **state)
+{
+    (void)state;
+    stage->core->leading = false;
+    usual_cluster();
+    const char *const COMMANDS[] = {"status", "groups", "nodes", "agents", "pods", "actions", "snapshot"};
+    for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++) {
+        char AUTOFREE *request = xprintf("{\"command\":\"%s\"}", COMMANDS[i]);
+        cJSON *json = ask(request);
+        assert_true(cJSON_IsTrue(at(json, "ok")));
+        cJSON_Delete(json);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ metrics
+
+static double gauge(const char *name, const char *labels)
+{
+    return metric_value(metrics_gauge(name, labels, ""));
+}
+
+static void gauges_follow_the_core(void **state)
+{
+    (void)state;
+    usual_cluster();
+    stage_waiting(stage, "huge", 2, 9000, 64);
+    stage_waiting(stage, "web", 1, 3400, 64);
+    stage_wait(stage, 1000);
+    stage->core->machines_ordered = 7;
+    metrics_from_core(stage->core);
+    assert_int_equal((int)gauge("vpsie_autoscaler_group_nodes", "group=\"general\",phase=\"ready\""), 2);
+    assert_int_equal((int)gauge("vpsie_autoscaler_group_nodes", "group=\"general\",phase=\"coming\""), 1);
+    assert_int_equal((int)gauge("vpsie_autoscaler_group_nodes_limit", "group=\"general\",limit=\"max\""), 3);
+    assert_int_equal((int)gauge("vpsie_autoscaler_pending_pods", NULL), 3);
+    assert_int_equal((int)gauge("vpsie_autoscaler_unhelpable_pods", NULL), 2);
+    assert_int_equal((int)gauge("vpsie_autoscaler_is_leader", NULL), 1);
+    assert_int_equal((int)gauge("vpsie_autoscaler_brake", "brake=\"paused\""), 0);
+    struct metric *ordered = metrics_counter("vpsie_autoscaler_machines_ordered_total", NULL, "");
+    struct metric *decided = metrics_counter("vpsie_autoscaler_decisions_total", "kind=\"order\"", "");
+    assert_int_equal((int)metric_value(ordered), 7);
+    assert_int_equal((int)metric_value(decided), 1);
+    metrics_from_core(stage->core); // counts nothing twice
+    assert_int_equal((int)metric_value(ordered), 7);
+    assert_int_equal((int)metric_value(decided), 1);
+    struct event *event = event_create(EVENT_OBJECT_GONE);
+    event->gone.kind = OBJECT_NODEGROUP;
+    event->gone.space = "kube-system";
+    event->gone.name = "general";
+    event->gone.uid = "";
+    stage_step(stage, event);
+    metrics_from_core(stage->core);
+    struct text out = {0};
+    metrics_render(&out);
+    assert_null(strstr(text_get(&out), "group=\"general\"")); // a group takes its series with it
+    text_free(&out);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_acting_coordinator_says_so_and_needs_nobody),
+        TEST(every_state_heads_the_status),
+        TEST(what_needs_a_person_comes_with_the_command_to_look),
+        TEST(nodes_say_what_keeps_them),
+        TEST(pods_say_why_they_wait),
+        TEST(actions_are_the_last_decisions),
+        TEST(agents_are_listed_and_missing_ones_named),
+        TEST(explanations_are_told_rule_by_rule),
+        TEST(a_snapshot_holds_every_object),
+        TEST(every_reply_can_be_shown_as_a_table),
+        TEST(a_standby_answers_too),
+        TEST(gauges_follow_the_core),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
