@@ -7,7 +7,7 @@
 #include "common/arena.h"
 
 #define NOISE_CPU_MILLIS 10
-#define NOISE_BYTES      (1024u * 1024u)
+#define NOISE_BYTES      ((uint64_t)1024 * 1024)
 #define NOISE_COUNT      2
 
 void delta_free(struct delta *delta)

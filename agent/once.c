@@ -22,7 +22,7 @@ static void print_report(const struct agent_settings *settings, const struct rep
     struct verdict *verdict = xcalloc(1, sizeof *verdict);
     readiness_of_node(view, &settings->limits, READINESS_REASONS_MAX, verdict);
     struct report *report = report_create(identity);
-    struct arena *arena = arena_create(64u * 1024u);
+    struct arena *arena = arena_create((size_t)64 * 1024);
     struct report_content content = {.view = view, .node = verdict};
     report_next(report);
     WireReport *message = report_compose(report, &content, true, false, arena);

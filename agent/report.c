@@ -9,8 +9,8 @@
 
 #define NOTES_MAX       16
 #define UNKNOWN_MAX     4
-#define ARENA_BYTES     (16u * 1024u)
-#define ARENA_BYTES_MAX (256u * 1024u) // a big report gives its memory back
+#define ARENA_BYTES     ((size_t)16 * 1024)
+#define ARENA_BYTES_MAX ((size_t)256 * 1024) // a big report gives its memory back
 
 typedef Vpsie__Autoscaler__V1__Utilization WireUtilization;
 typedef Vpsie__Autoscaler__V1__Pressure WirePressure;
@@ -77,7 +77,7 @@ struct composing {
 // The generated struct is read-only in our hands; the library takes plain pointers.
 static char *text_of(const char *text)
 {
-    return (char *)(uintptr_t)text;
+    return (char *)text;
 }
 
 static void *compose(const struct composing *composing, const ProtobufCMessageDescriptor *descriptor)

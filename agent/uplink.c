@@ -212,21 +212,19 @@ struct uplink_event uplink_take(struct uplink *uplink)
     return event;
 }
 
-bool uplink_connected(const struct uplink *uplink)
+bool uplink_connected(struct uplink *uplink)
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&uplink->lock;
-    pthread_mutex_lock(lock);
+    pthread_mutex_lock(&uplink->lock);
     bool connected = uplink->pipes > 0;
-    pthread_mutex_unlock(lock);
+    pthread_mutex_unlock(&uplink->lock);
     return connected;
 }
 
-bool uplink_busy(const struct uplink *uplink)
+bool uplink_busy(struct uplink *uplink)
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&uplink->lock;
-    pthread_mutex_lock(lock);
+    pthread_mutex_lock(&uplink->lock);
     bool busy = uplink->stage != REQUEST_NONE || uplink->finished;
-    pthread_mutex_unlock(lock);
+    pthread_mutex_unlock(&uplink->lock);
     return busy;
 }
 

@@ -47,9 +47,8 @@ int uplink_dial(struct uplink *uplink, const char *address, struct error *error)
 int uplink_descriptor(const struct uplink *uplink); // poll(2) it for reading: uplink_take() has something
 struct uplink_event uplink_take(struct uplink *uplink);
 
-bool uplink_connected(const struct uplink *uplink);
-bool uplink_busy(
-    const struct uplink *uplink); // a request is under way: its ANSWER or FAILED is still to come
+bool uplink_connected(struct uplink *uplink);
+bool uplink_busy(struct uplink *uplink); // a request is under way: its ANSWER or FAILED is still to come
 // Copies the bytes. Only when connected and not busy.
 int uplink_send(struct uplink *uplink, const uint8_t *bytes, size_t length, struct error *error);
 

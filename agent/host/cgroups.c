@@ -193,7 +193,7 @@ int cgroup_cpu_usage_us(int cgroup, uint64_t *out, struct error *error)
 
 int cgroup_working_set_bytes(int cgroup, uint64_t *out, struct error *error)
 {
-    uint64_t current, inactive_file;
+    uint64_t current = 0, inactive_file = 0;
     if (source_read_u64(cgroup, "memory.current", &current, error) < 0 ||
         read_key(cgroup, "memory.stat", "inactive_file", &inactive_file, error) < 0)
         return -1;

@@ -65,7 +65,7 @@ static struct pod *find_or_add(struct pods *pods, const char *uid)
         grow(pods);
     struct pod *pod = &pods->items[pods->count++];
     *pod = (struct pod){0};
-    strcpy(pod->uid, uid); // cgroup_pod_uid() and wire_check_uid() bound it
+    memcpy(pod->uid, uid, strlen(uid) + 1); // cgroup_pod_uid() and wire_check_uid() bound it
     for (int kind = 0; kind < EVIDENCE_KINDS; kind++)
         reading_unknown(&pod->evidence[kind], "not read yet");
     return pod;

@@ -268,8 +268,10 @@ bool scan_decimal(const char **cursor, double *out)
     double value = (double)whole;
     if (*text == '.') {
         double unit = 0.1;
-        for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
+        for (text++; *text >= '0' && *text <= '9'; text++) {
             value += unit * (*text - '0');
+            unit /= 10;
+        }
     }
     *out = value;
     *cursor = text;

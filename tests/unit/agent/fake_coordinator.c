@@ -131,7 +131,6 @@ void fake_start(struct fake_coordinator *fake)
 {
     struct error error = {0};
     nng_listener listener;
-    pthread_mutex_init(&fake->lock, NULL);
     atomic_store(&fake->stopping, false);
     fake->authenticated_pipe = 0;
     if (nng_rep0_open(&fake->socket) != 0)
@@ -148,7 +147,6 @@ void fake_stop(struct fake_coordinator *fake)
     atomic_store(&fake->stopping, true);
     pthread_join(fake->thread, NULL);
     nng_close(fake->socket);
-    pthread_mutex_destroy(&fake->lock);
 }
 
 void fake_set(struct fake_coordinator *fake, enum fake_answer answer)

@@ -36,7 +36,7 @@ struct fake_coordinator {
     pthread_t thread;
     atomic_bool stopping;
 
-    pthread_mutex_t lock; // all below
+    pthread_mutex_t lock; // all below; zero is unlocked, and it outlives a stop
     enum fake_answer answer;
     Vpsie__Autoscaler__V1__AckStatus status;
     char leader[256];
