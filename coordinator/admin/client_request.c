@@ -39,7 +39,7 @@ static int explain(struct json *json, const struct words *words, struct error *e
         if (at_most(words, two_parts ? rest + 1 : rest, usage, error) < 0)
             return -1;
         char AUTOFREE *whole = two_parts ? xprintf("%s/%s", name, words->items[rest]) : xstrdup(name);
-        json_string(json, KINDS[i], whole);
+        json_put_string(json, KINDS[i], whole);
         return 0;
     }
     return error_set(error, 0,
@@ -65,15 +65,15 @@ static int fill(struct json *json, enum admin_command command, const struct word
     case ADMIN_RELEASE:
         snprintf(usage, sizeof(usage), "%s [GROUP]", admin_command_name(command));
         if (words->count > 0)
-            json_string(json, "group", words->items[0]);
+            json_put_string(json, "group", words->items[0]);
         return at_most(words, 1, usage, error);
     case ADMIN_LOG_LEVEL:
         if (words->count > 0)
-            json_string(json, "level", words->items[0]);
+            json_put_string(json, "level", words->items[0]);
         return at_most(words, 1, "log-level [debug|info|warn|error]", error);
     case ADMIN_PAUSE: {
         char AUTOFREE *reason = joined_words(words);
-        json_string(json, "reason", reason);
+        json_put_string(json, "reason", reason);
         return 0;
     }
     default: return at_most(words, 0, usage, error);
@@ -89,15 +89,15 @@ char *client_request(const char *command, const char *const *words, int word_cou
             continue;
         *which = (enum admin_command)i;
         struct text text = {0};
-        struct json json = json_begin(&text);
-        json_string(&json, "command", command);
+        struct json json = json_put_begin(&text);
+        json_put_string(&json, "command", command);
         if (limit > 0)
-            json_integer(&json, "limit", limit);
+            json_put_integer(&json, "limit", limit);
         if (fill(&json, *which, &given, error) < 0) {
             text_free(&text);
             return NULL;
         }
-        json_finish(&json);
+        json_put_finish(&json);
         return text_take(&text);
     }
     error_set(error, 0, "\"%s\" is no command; `vpsie-coordinator help` lists them", command);

@@ -24,39 +24,39 @@ static void name_it(struct json *json, const char *name)
     text_append_bytes(json->out, ":", 1);
 }
 
-struct json json_begin(struct text *out)
+struct json json_put_begin(struct text *out)
 {
     struct json json = {.out = out};
     open_bracket(&json, '{', '}');
     return json;
 }
 
-void json_finish(struct json *json)
+void json_put_finish(struct json *json)
 {
     assert(json->depth == 1);
-    json_end(json);
+    json_put_end(json);
 }
 
-void json_object(struct json *json, const char *name)
+void json_put_object(struct json *json, const char *name)
 {
     name_it(json, name);
     open_bracket(json, '{', '}');
 }
 
-void json_array(struct json *json, const char *name)
+void json_put_array(struct json *json, const char *name)
 {
     name_it(json, name);
     open_bracket(json, '[', ']');
 }
 
-void json_end(struct json *json)
+void json_put_end(struct json *json)
 {
     assert(json->depth > 0);
     text_append_bytes(json->out, &json->close[json->depth], 1);
     json->depth--;
 }
 
-void json_string(struct json *json, const char *name, const char *value)
+void json_put_string(struct json *json, const char *name, const char *value)
 {
     name_it(json, name);
     if (value == NULL)
@@ -65,13 +65,13 @@ void json_string(struct json *json, const char *name, const char *value)
         text_append_json_string(json->out, value);
 }
 
-void json_integer(struct json *json, const char *name, int64_t value)
+void json_put_integer(struct json *json, const char *name, int64_t value)
 {
     name_it(json, name);
     text_printf(json->out, "%lld", (long long)value);
 }
 
-void json_real(struct json *json, const char *name, double value, int decimals)
+void json_put_real(struct json *json, const char *name, double value, int decimals)
 {
     name_it(json, name);
     if (isfinite(value))
@@ -80,21 +80,21 @@ void json_real(struct json *json, const char *name, double value, int decimals)
         text_append(json->out, "null");
 }
 
-void json_percent(struct json *json, const char *name, double value)
+void json_put_percent(struct json *json, const char *name, double value)
 {
-    json_real(json, name, value < 0 ? (double)NAN : value, 1);
+    json_put_real(json, name, value < 0 ? (double)NAN : value, 1);
 }
 
-void json_bool(struct json *json, const char *name, bool value)
+void json_put_bool(struct json *json, const char *name, bool value)
 {
     name_it(json, name);
     text_append(json->out, value ? "true" : "false");
 }
 
-void json_time(struct json *json, const char *name, int64_t unix_ms)
+void json_put_time(struct json *json, const char *name, int64_t unix_ms)
 {
     char text[40];
     if (unix_ms > 0)
         text_format_time(text, sizeof(text), unix_ms);
-    json_string(json, name, unix_ms > 0 ? text : NULL);
+    json_put_string(json, name, unix_ms > 0 ? text : NULL);
 }

@@ -16,17 +16,18 @@ struct json {
     bool comma[JSON_DEPTH_MAX]; // by depth: something is there already
     char close[JSON_DEPTH_MAX];
 };
-// The outermost object is begun by json_begin(), ended by json_finish(). `name` is NULL inside an array.
-struct json json_begin(struct text *out);
-void json_finish(struct json *json);
-void json_object(struct json *json, const char *name);
-void json_array(struct json *json, const char *name);
-void json_end(struct json *json);                                         // of the innermost object or array
-void json_string(struct json *json, const char *name, const char *value); // NULL: null
-void json_integer(struct json *json, const char *name, int64_t value);
-void json_real(struct json *json, const char *name, double value, int decimals); // not finite: null
-void json_percent(struct json *json, const char *name, double value);            // < 0: null
-void json_bool(struct json *json, const char *name, bool value);
-void json_time(struct json *json, const char *name, int64_t unix_ms); // RFC 3339; 0: null
+// The outermost object is begun by json_put_begin(), ended by json_put_finish(). `name` is NULL inside an
+// array.
+struct json json_put_begin(struct text *out);
+void json_put_finish(struct json *json);
+void json_put_object(struct json *json, const char *name);
+void json_put_array(struct json *json, const char *name);
+void json_put_end(struct json *json); // of the innermost object or array
+void json_put_string(struct json *json, const char *name, const char *value); // NULL: null
+void json_put_integer(struct json *json, const char *name, int64_t value);
+void json_put_real(struct json *json, const char *name, double value, int decimals); // not finite: null
+void json_put_percent(struct json *json, const char *name, double value);            // < 0: null
+void json_put_bool(struct json *json, const char *name, bool value);
+void json_put_time(struct json *json, const char *name, int64_t unix_ms); // RFC 3339; 0: null
 
 #endif

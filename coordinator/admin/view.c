@@ -29,28 +29,28 @@ static char *explain_reply(struct view *view)
                    : admin_error_reply("not-found", "there is no NodeGroup %s", request->group);
     }
     struct json *json = &view->json;
-    json_string(json, "subject", found.subject);
-    json_string(json, "verdict", found.verdict);
+    json_put_string(json, "subject", found.subject);
+    json_put_string(json, "verdict", found.verdict);
     const struct node *node = request->node[0] != '\0' ? cluster_node(core->cluster, request->node) : NULL;
     if (node != NULL && node->intention != NULL && node->intention->group != NULL) {
-        json_string(json, "group", node->intention->group->facts.name);
-        json_real(json, "pricePerHour", policy_node_price(core, node), 4);
+        json_put_string(json, "group", node->intention->group->facts.name);
+        json_put_real(json, "pricePerHour", policy_node_price(core, node), 4);
     }
-    json_integer(json, "decision", (int64_t)found.decision_id);
-    json_time(json, "at", found.at_ms);
-    json_array(json, "rules");
+    json_put_integer(json, "decision", (int64_t)found.decision_id);
+    json_put_time(json, "at", found.at_ms);
+    json_put_array(json, "rules");
     for (uint32_t i = 0; i < found.rule_count; i++) {
         const struct rule *rule = &found.rules[i];
-        json_object(json, NULL);
-        json_string(json, "rule", rule->name);
-        json_string(json, "saw", rule->saw);
-        json_string(json, "limit", rule->limit);
-        json_string(json, "verdict", VERDICTS[rule->verdict]);
-        json_string(json, "change", rule->change);
-        json_end(json);
+        json_put_object(json, NULL);
+        json_put_string(json, "rule", rule->name);
+        json_put_string(json, "saw", rule->saw);
+        json_put_string(json, "limit", rule->limit);
+        json_put_string(json, "verdict", VERDICTS[rule->verdict]);
+        json_put_string(json, "change", rule->change);
+        json_put_end(json);
     }
-    json_end(json);
-    json_string(json, "then", found.then);
+    json_put_end(json);
+    json_put_string(json, "then", found.then);
     arena_destroy(arena);
     return NULL;
 }
@@ -77,15 +77,15 @@ static char *render(struct view *view)
 char *view_render(struct core *core, const struct view_extra *extra, const struct admin_request *request)
 {
     struct text out = {0};
-    struct view view = {.core = core, .extra = extra, .request = request, .json = json_begin(&out)};
-    json_bool(&view.json, "ok", true);
-    json_string(&view.json, "command", admin_command_name(request->command));
-    json_time(&view.json, "now", core->now_ms);
+    struct view view = {.core = core, .extra = extra, .request = request, .json = json_put_begin(&out)};
+    json_put_bool(&view.json, "ok", true);
+    json_put_string(&view.json, "command", admin_command_name(request->command));
+    json_put_time(&view.json, "now", core->now_ms);
     char *instead = render(&view);
     if (instead != NULL) {
         text_free(&out);
         return instead;
     }
-    json_finish(&view.json);
+    json_put_finish(&view.json);
     return text_take(&out);
 }

@@ -52,45 +52,45 @@ static void one_group(struct view *view, struct group *group)
     struct life_counts counts = life_counts(core, group);
     struct sums sums = sum_nodes(group);
     double price = policy_group_price(core, group);
-    json_object(json, NULL);
-    json_string(json, "name", facts->name);
-    json_string(json, "namespace", facts->space);
-    json_bool(json, "managed", facts->managed);
-    json_integer(json, "nodes", counts.ready + counts.leaving);
-    json_integer(json, "ready", counts.ready);
-    json_integer(json, "coming", counts.coming);
-    json_integer(json, "leaving", counts.leaving);
-    json_integer(json, "failed", counts.failed);
-    json_integer(json, "total", counts.total);
-    json_integer(json, "desired", life->desired);
-    json_integer(json, "minNodes", facts->min_nodes);
-    json_integer(json, "maxNodes", facts->max_nodes);
-    json_integer(json, "podsWaiting", policy->pending);
-    json_time(json, "podsWaitingSince", policy->pending > 0 ? policy->pending_since_ms : 0);
-    json_percent(json, "cpuRequestedPercent", share(sums.cpu_requested, sums.cpu));
-    json_percent(json, "cpuUsedPercent", share(sums.cpu_used, sums.cpu_measured));
-    json_percent(json, "memoryRequestedPercent", share(sums.memory_requested, sums.memory));
-    json_percent(json, "memoryUsedPercent", share(sums.memory_used, sums.memory_measured));
-    json_real(json, "pricePerHour", price * counts.total, 4);
-    json_real(json, "nodePricePerHour", price, 4);
-    json_integer(json, "sizeID", policy_size_id(core, group));
-    json_integer(json, "vpsieGroupID", life->vpsie_group_id);
-    json_string(json, "datacenterID", facts->datacenter_id);
-    json_integer(json, "surplus", life->surplus);
-    json_string(json, "doing", life->doing);
-    json_string(json, "problem", facts->invalid[0] != '\0' ? facts->invalid : life->problem);
-    json_time(json, "backoffUntil", life->backoff_until_ms > core->now_ms ? life->backoff_until_ms : 0);
-    json_string(json, "backoffReason", life->backoff_until_ms > core->now_ms ? life->backoff_reason : "");
-    json_bool(json, "paused", policy_group_paused(group));
-    json_end(json);
+    json_put_object(json, NULL);
+    json_put_string(json, "name", facts->name);
+    json_put_string(json, "namespace", facts->space);
+    json_put_bool(json, "managed", facts->managed);
+    json_put_integer(json, "nodes", counts.ready + counts.leaving);
+    json_put_integer(json, "ready", counts.ready);
+    json_put_integer(json, "coming", counts.coming);
+    json_put_integer(json, "leaving", counts.leaving);
+    json_put_integer(json, "failed", counts.failed);
+    json_put_integer(json, "total", counts.total);
+    json_put_integer(json, "desired", life->desired);
+    json_put_integer(json, "minNodes", facts->min_nodes);
+    json_put_integer(json, "maxNodes", facts->max_nodes);
+    json_put_integer(json, "podsWaiting", policy->pending);
+    json_put_time(json, "podsWaitingSince", policy->pending > 0 ? policy->pending_since_ms : 0);
+    json_put_percent(json, "cpuRequestedPercent", share(sums.cpu_requested, sums.cpu));
+    json_put_percent(json, "cpuUsedPercent", share(sums.cpu_used, sums.cpu_measured));
+    json_put_percent(json, "memoryRequestedPercent", share(sums.memory_requested, sums.memory));
+    json_put_percent(json, "memoryUsedPercent", share(sums.memory_used, sums.memory_measured));
+    json_put_real(json, "pricePerHour", price * counts.total, 4);
+    json_put_real(json, "nodePricePerHour", price, 4);
+    json_put_integer(json, "sizeID", policy_size_id(core, group));
+    json_put_integer(json, "vpsieGroupID", life->vpsie_group_id);
+    json_put_string(json, "datacenterID", facts->datacenter_id);
+    json_put_integer(json, "surplus", life->surplus);
+    json_put_string(json, "doing", life->doing);
+    json_put_string(json, "problem", facts->invalid[0] != '\0' ? facts->invalid : life->problem);
+    json_put_time(json, "backoffUntil", life->backoff_until_ms > core->now_ms ? life->backoff_until_ms : 0);
+    json_put_string(json, "backoffReason", life->backoff_until_ms > core->now_ms ? life->backoff_reason : "");
+    json_put_bool(json, "paused", policy_group_paused(group));
+    json_put_end(json);
 }
 
 void view_groups(struct view *view)
 {
-    json_array(&view->json, "groups");
+    json_put_array(&view->json, "groups");
     for (uint32_t i = 0; i < view->core->cluster->group_count; i++)
         one_group(view, view->core->cluster->groups[i]);
-    json_end(&view->json);
+    json_put_end(&view->json);
 }
 
 // ------------------------------------------------------------------------------------------------ nodes
@@ -115,27 +115,27 @@ static void one_node(struct view *view, struct node *node)
     struct node_use use = policy_node_use(node);
     struct node_answer answer = policy_node_rules(core, node);
     bool ours = node->intention != NULL && node->intention->group != NULL;
-    json_object(json, NULL);
-    json_string(json, "name", node->name);
-    json_string(json, "group", ours ? node->intention->group->facts.name : "");
-    json_string(json, "vpsieNode", node->intention != NULL ? node->intention->facts.name : "");
-    json_string(json, "state", node_state(node, life));
-    json_bool(json, "ready", node->ready == NODE_READY_TRUE);
-    json_integer(json, "pods", policy_node_pods(core, node));
-    json_integer(json, "podsWithFurniture", node->pod_count);
-    json_percent(json, "cpuRequestedPercent", use.cpu_requested);
-    json_percent(json, "cpuUsedPercent", use.cpu_used);
-    json_percent(json, "memoryRequestedPercent", use.memory_requested);
-    json_percent(json, "memoryUsedPercent", use.memory_used);
-    json_time(json, "underusedSince", node->underused_since_ms);
-    json_time(json, "agentHeardAt", agent != NULL ? agent->heard_ms : 0);
-    json_string(json, "evidence", agent != NULL ? evidence_state_name(agent->verdict.state) : NULL);
-    json_real(json, "pricePerHour", policy_node_price(core, node), 4);
-    json_time(json, "createdAt", node->created_ms);
-    json_string(json, "keptBy", answer.rule != NULL ? answer.rule : "");
-    json_string(json, "held", life != NULL ? life->held : "");
-    json_integer(json, "decision", life != NULL ? (int64_t)life->decision_id : 0);
-    json_end(json);
+    json_put_object(json, NULL);
+    json_put_string(json, "name", node->name);
+    json_put_string(json, "group", ours ? node->intention->group->facts.name : "");
+    json_put_string(json, "vpsieNode", node->intention != NULL ? node->intention->facts.name : "");
+    json_put_string(json, "state", node_state(node, life));
+    json_put_bool(json, "ready", node->ready == NODE_READY_TRUE);
+    json_put_integer(json, "pods", policy_node_pods(core, node));
+    json_put_integer(json, "podsWithFurniture", node->pod_count);
+    json_put_percent(json, "cpuRequestedPercent", use.cpu_requested);
+    json_put_percent(json, "cpuUsedPercent", use.cpu_used);
+    json_put_percent(json, "memoryRequestedPercent", use.memory_requested);
+    json_put_percent(json, "memoryUsedPercent", use.memory_used);
+    json_put_time(json, "underusedSince", node->underused_since_ms);
+    json_put_time(json, "agentHeardAt", agent != NULL ? agent->heard_ms : 0);
+    json_put_string(json, "evidence", agent != NULL ? evidence_state_name(agent->verdict.state) : NULL);
+    json_put_real(json, "pricePerHour", policy_node_price(core, node), 4);
+    json_put_time(json, "createdAt", node->created_ms);
+    json_put_string(json, "keptBy", answer.rule != NULL ? answer.rule : "");
+    json_put_string(json, "held", life != NULL ? life->held : "");
+    json_put_integer(json, "decision", life != NULL ? (int64_t)life->decision_id : 0);
+    json_put_end(json);
 }
 
 // Machines that have no node yet.
@@ -143,24 +143,24 @@ static void coming_machines(struct view *view)
 {
     struct core *core = view->core;
     struct json *json = &view->json;
-    json_array(json, "coming");
+    json_put_array(json, "coming");
     for (uint32_t i = 0; i < core->cluster->intention_count; i++) {
         const struct intention *intention = core->cluster->intentions[i];
         const struct life *life = intention->decide;
         if (intention->node != NULL || life == NULL)
             continue;
-        json_object(json, NULL);
-        json_string(json, "name", intention->facts.name);
-        json_string(json, "group", intention->facts.group_name);
-        json_string(json, "state", life_step_name(life->step));
-        json_time(json, "since", life->step_since_ms);
-        json_string(json, "waitsFor", life->waits_for != NULL ? life->waits_for : "");
-        json_bool(json, "outcomeUnknown", life->outcome_unknown);
-        json_string(json, "lastError", intention->facts.last_error);
-        json_integer(json, "decision", (int64_t)life->decision_id);
-        json_end(json);
+        json_put_object(json, NULL);
+        json_put_string(json, "name", intention->facts.name);
+        json_put_string(json, "group", intention->facts.group_name);
+        json_put_string(json, "state", life_step_name(life->step));
+        json_put_time(json, "since", life->step_since_ms);
+        json_put_string(json, "waitsFor", life->waits_for != NULL ? life->waits_for : "");
+        json_put_bool(json, "outcomeUnknown", life->outcome_unknown);
+        json_put_string(json, "lastError", intention->facts.last_error);
+        json_put_integer(json, "decision", (int64_t)life->decision_id);
+        json_put_end(json);
     }
-    json_end(json);
+    json_put_end(json);
 }
 
 static bool asked_for(const struct view *view, const struct node *node)
@@ -176,14 +176,14 @@ void view_nodes(struct view *view)
 {
     struct cluster *cluster = view->core->cluster;
     uint32_t limit = view->request->limit > 0 ? view->request->limit : VIEW_ROWS_MAX;
-    json_array(&view->json, "nodes");
+    json_put_array(&view->json, "nodes");
     for (uint32_t i = 0; i < cluster->node_count && limit > 0; i++) {
         if (!asked_for(view, cluster->nodes[i]))
             continue;
         one_node(view, cluster->nodes[i]);
         limit--;
     }
-    json_end(&view->json);
+    json_put_end(&view->json);
     coming_machines(view);
 }
 
@@ -192,48 +192,48 @@ void view_nodes(struct view *view)
 static void one_agent(struct view *view, const struct agent *agent)
 {
     struct json *json = &view->json;
-    json_object(json, NULL);
-    json_string(json, "node", agent->node_name);
-    json_string(json, "version", agent->version);
-    json_time(json, "heardAt", agent->heard_ms);
-    json_bool(json, "silent", view->core->now_ms - agent->heard_ms > view->core->config.agent_silent_ms);
-    json_integer(json, "sequence", (int64_t)agent->sequence);
-    json_bool(json, "complete", agent->complete);
-    json_string(json, "evidence", evidence_state_name(agent->verdict.state));
-    json_integer(json, "pods", agent->pod_count);
-    json_integer(json, "inhibitors", agent->inhibitor_count);
-    json_percent(json, "pressureCpuSome60", agent->pressure_cpu_some60);
-    json_percent(json, "pressureMemoryFull60", agent->pressure_memory_full60);
-    json_percent(json, "pressureIoFull60", agent->pressure_io_full60);
-    json_array(json, "reasons");
+    json_put_object(json, NULL);
+    json_put_string(json, "node", agent->node_name);
+    json_put_string(json, "version", agent->version);
+    json_put_time(json, "heardAt", agent->heard_ms);
+    json_put_bool(json, "silent", view->core->now_ms - agent->heard_ms > view->core->config.agent_silent_ms);
+    json_put_integer(json, "sequence", (int64_t)agent->sequence);
+    json_put_bool(json, "complete", agent->complete);
+    json_put_string(json, "evidence", evidence_state_name(agent->verdict.state));
+    json_put_integer(json, "pods", agent->pod_count);
+    json_put_integer(json, "inhibitors", agent->inhibitor_count);
+    json_put_percent(json, "pressureCpuSome60", agent->pressure_cpu_some60);
+    json_put_percent(json, "pressureMemoryFull60", agent->pressure_memory_full60);
+    json_put_percent(json, "pressureIoFull60", agent->pressure_io_full60);
+    json_put_array(json, "reasons");
     for (uint32_t i = 0; i < agent->verdict.reason_count; i++) {
         const struct evidence_reason *reason = &agent->verdict.reasons[i];
-        json_object(json, NULL);
-        json_string(json, "code", reason->code);
-        json_string(json, "podUID", reason->pod_uid);
-        json_string(json, "subject", reason->subject);
-        json_real(json, "observed", reason->observed, 1);
-        json_real(json, "limit", reason->limit, 1);
-        json_string(json, "detail", reason->detail);
-        json_end(json);
+        json_put_object(json, NULL);
+        json_put_string(json, "code", reason->code);
+        json_put_string(json, "podUID", reason->pod_uid);
+        json_put_string(json, "subject", reason->subject);
+        json_put_real(json, "observed", reason->observed, 1);
+        json_put_real(json, "limit", reason->limit, 1);
+        json_put_string(json, "detail", reason->detail);
+        json_put_end(json);
     }
-    json_end(json);
-    json_end(json);
+    json_put_end(json);
+    json_put_end(json);
 }
 
 void view_agents(struct view *view)
 {
     const struct cluster *cluster = view->core->cluster;
-    json_array(&view->json, "agents");
+    json_put_array(&view->json, "agents");
     for (uint32_t i = 0; i < cluster->agent_count && i < VIEW_ROWS_MAX; i++)
         one_agent(view, cluster->agents[i]);
-    json_end(&view->json);
+    json_put_end(&view->json);
     // nodes of ours that should have an agent and were never heard of
-    json_array(&view->json, "missing");
+    json_put_array(&view->json, "missing");
     for (uint32_t i = 0; i < cluster->node_count; i++)
         if (cluster->nodes[i]->agent == NULL && cluster->nodes[i]->intention != NULL)
-            json_string(&view->json, NULL, cluster->nodes[i]->name);
-    json_end(&view->json);
+            json_put_string(&view->json, NULL, cluster->nodes[i]->name);
+    json_put_end(&view->json);
 }
 
 // ------------------------------------------------------------------------------------------------ pods
@@ -257,7 +257,7 @@ void view_pods(struct view *view)
     struct json *json = &view->json;
     uint32_t limit = view->request->limit > 0 ? view->request->limit : VIEW_PODS_MAX;
     uint32_t shown = 0, all = 0;
-    json_array(json, "pods");
+    json_put_array(json, "pods");
     for (const struct pod *pod = core->cluster->unbound; pod != NULL; pod = pod->next) {
         if (pod->terminal || pod_is_furniture(pod))
             continue;
@@ -265,22 +265,22 @@ void view_pods(struct view *view)
         if (shown == limit)
             continue;
         shown++;
-        json_object(json, NULL);
-        json_string(json, "namespace", pod->space);
-        json_string(json, "name", pod->name);
-        json_string(json, "state", pod_state(core, pod));
-        json_time(json, "createdAt", pod->created_ms);
-        json_time(json, "since", pod->unschedulable_since_ms);
-        json_integer(json, "cpuMillis", pod->shape->facts.requests.cpu_millis);
-        json_integer(json, "memoryBytes", pod->shape->facts.requests.memory_bytes);
-        json_integer(json, "priority", pod->shape->facts.priority);
-        json_string(json, "verdict", pod->verdict);
-        json_integer(json, "decision", (int64_t)pod->verdict_decision_id);
-        json_string(json, "schedulerSays", pod->unschedulable_message);
-        json_end(json);
+        json_put_object(json, NULL);
+        json_put_string(json, "namespace", pod->space);
+        json_put_string(json, "name", pod->name);
+        json_put_string(json, "state", pod_state(core, pod));
+        json_put_time(json, "createdAt", pod->created_ms);
+        json_put_time(json, "since", pod->unschedulable_since_ms);
+        json_put_integer(json, "cpuMillis", pod->shape->facts.requests.cpu_millis);
+        json_put_integer(json, "memoryBytes", pod->shape->facts.requests.memory_bytes);
+        json_put_integer(json, "priority", pod->shape->facts.priority);
+        json_put_string(json, "verdict", pod->verdict);
+        json_put_integer(json, "decision", (int64_t)pod->verdict_decision_id);
+        json_put_string(json, "schedulerSays", pod->unschedulable_message);
+        json_put_end(json);
     }
-    json_end(json);
-    json_integer(json, "more", all - shown);
+    json_put_end(json);
+    json_put_integer(json, "more", all - shown);
 }
 
 // ------------------------------------------------------------------------------------------------ decisions
@@ -288,16 +288,16 @@ void view_pods(struct view *view)
 void view_decision(struct view *view, const char *name, const struct decision *decision)
 {
     struct json *json = &view->json;
-    json_object(json, name);
-    json_integer(json, "id", (int64_t)decision->id);
-    json_time(json, "at", decision->at_ms);
-    json_string(json, "kind", decision_kind_name(decision->kind));
-    json_bool(json, "dry", decision->dry);
-    json_string(json, "group", decision->group);
-    json_string(json, "node", decision->node);
-    json_string(json, "summary", decision->summary);
-    json_string(json, "reason", decision->reason);
-    json_end(json);
+    json_put_object(json, name);
+    json_put_integer(json, "id", (int64_t)decision->id);
+    json_put_time(json, "at", decision->at_ms);
+    json_put_string(json, "kind", decision_kind_name(decision->kind));
+    json_put_bool(json, "dry", decision->dry);
+    json_put_string(json, "group", decision->group);
+    json_put_string(json, "node", decision->node);
+    json_put_string(json, "summary", decision->summary);
+    json_put_string(json, "reason", decision->reason);
+    json_put_end(json);
 }
 
 void view_actions(struct view *view, uint32_t limit)
@@ -307,11 +307,11 @@ void view_actions(struct view *view, uint32_t limit)
     if (limit > DECISIONS_KEPT)
         limit = DECISIONS_KEPT;
     uint64_t first = last > limit ? last - limit + 1 : 1;
-    json_array(&view->json, "actions");
+    json_put_array(&view->json, "actions");
     for (uint64_t id = first; id <= last; id++) {
         const struct decision *decision = core_decision(core, id);
         if (decision != NULL)
             view_decision(view, NULL, decision);
     }
-    json_end(&view->json);
+    json_put_end(&view->json);
 }

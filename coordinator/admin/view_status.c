@@ -48,10 +48,10 @@ const char *view_state(const struct core *core, char *detail, size_t bytes)
 
 static void need(struct view *view, const char *what, const char *look)
 {
-    json_object(&view->json, NULL);
-    json_string(&view->json, "what", what);
-    json_string(&view->json, "look", look);
-    json_end(&view->json);
+    json_put_object(&view->json, NULL);
+    json_put_string(&view->json, "what", what);
+    json_put_string(&view->json, "look", look);
+    json_put_end(&view->json);
 }
 
 static const char *brake_advice(enum brake brake)
@@ -163,29 +163,29 @@ static void heading(struct view *view)
     const struct view_extra *extra = view->extra;
     struct json *json = &view->json;
     char detail[300];
-    json_string(json, "state", view_state(core, detail, sizeof(detail)));
-    json_string(json, "stateDetail", detail);
-    json_string(json, "identity", extra->identity);
-    json_string(json, "leader", core->leading ? extra->identity : core->holder);
-    json_integer(json, "term", (int64_t)core->term);
-    json_string(json, "version", extra->version);
-    json_time(json, "startedAt", extra->started_ms);
-    json_time(json, "lastDecidedAt", core->last_decided_ms);
-    json_object(json, "vpsie");
-    json_bool(json, "usable", core->cloud_usable);
-    json_string(json, "detail", core->cloud_detail);
-    json_integer(json, "callsUsed", core->calls_used);
-    json_integer(json, "callsLimit", core->calls_limit);
-    json_end(json);
-    json_object(json, "kubernetes");
-    json_bool(json, "reachable", core->kube_reachable);
-    json_bool(json, "synced", core->synced);
-    json_string(json, "detail", extra->kube_detail);
-    json_end(json);
-    json_object(json, "queue");
-    json_integer(json, "length", (int64_t)extra->queue_length);
-    json_integer(json, "capacity", (int64_t)extra->queue_capacity);
-    json_end(json);
+    json_put_string(json, "state", view_state(core, detail, sizeof(detail)));
+    json_put_string(json, "stateDetail", detail);
+    json_put_string(json, "identity", extra->identity);
+    json_put_string(json, "leader", core->leading ? extra->identity : core->holder);
+    json_put_integer(json, "term", (int64_t)core->term);
+    json_put_string(json, "version", extra->version);
+    json_put_time(json, "startedAt", extra->started_ms);
+    json_put_time(json, "lastDecidedAt", core->last_decided_ms);
+    json_put_object(json, "vpsie");
+    json_put_bool(json, "usable", core->cloud_usable);
+    json_put_string(json, "detail", core->cloud_detail);
+    json_put_integer(json, "callsUsed", core->calls_used);
+    json_put_integer(json, "callsLimit", core->calls_limit);
+    json_put_end(json);
+    json_put_object(json, "kubernetes");
+    json_put_bool(json, "reachable", core->kube_reachable);
+    json_put_bool(json, "synced", core->synced);
+    json_put_string(json, "detail", extra->kube_detail);
+    json_put_end(json);
+    json_put_object(json, "queue");
+    json_put_integer(json, "length", (int64_t)extra->queue_length);
+    json_put_integer(json, "capacity", (int64_t)extra->queue_capacity);
+    json_put_end(json);
 }
 
 // Agents that spoke lately, of the nodes that should have one.
@@ -200,56 +200,56 @@ static void agents(struct view *view)
         heard += alive;
         expected += alive || node->agent != NULL || node->intention != NULL;
     }
-    json_object(&view->json, "agents");
-    json_integer(&view->json, "heard", heard);
-    json_integer(&view->json, "expected", expected);
-    json_integer(&view->json, "connected", view->extra->agents_connected);
-    json_end(&view->json);
+    json_put_object(&view->json, "agents");
+    json_put_integer(&view->json, "heard", heard);
+    json_put_integer(&view->json, "expected", expected);
+    json_put_integer(&view->json, "connected", view->extra->agents_connected);
+    json_put_end(&view->json);
 }
 
 static void figures(struct view *view)
 {
     struct core *core = view->core;
     struct json *json = &view->json;
-    json_object(json, "pods");
-    json_integer(json, "waiting", core->policy->waiting);
-    json_integer(json, "unhelped", core->policy->helpless);
-    json_end(json);
+    json_put_object(json, "pods");
+    json_put_integer(json, "waiting", core->policy->waiting);
+    json_put_integer(json, "unhelped", core->policy->helpless);
+    json_put_end(json);
     struct policy_cost cost = policy_cost(core);
-    json_object(json, "cost");
-    json_real(json, "perHour", cost.per_hour, 4);
-    json_real(json, "today", cost.today, 2);
-    json_real(json, "atMaxToday", cost.at_max_today, 2);
-    json_end(json);
-    json_object(json, "totals");
-    json_integer(json, "machinesOrdered", (int64_t)core->machines_ordered);
-    json_integer(json, "machinesDeleted", (int64_t)core->machines_deleted);
-    json_integer(json, "podsEvicted", (int64_t)core->pods_evicted);
-    json_integer(json, "ordersUnknown", (int64_t)core->orders_unknown);
-    json_end(json);
-    json_array(json, "brakes");
+    json_put_object(json, "cost");
+    json_put_real(json, "perHour", cost.per_hour, 4);
+    json_put_real(json, "today", cost.today, 2);
+    json_put_real(json, "atMaxToday", cost.at_max_today, 2);
+    json_put_end(json);
+    json_put_object(json, "totals");
+    json_put_integer(json, "machinesOrdered", (int64_t)core->machines_ordered);
+    json_put_integer(json, "machinesDeleted", (int64_t)core->machines_deleted);
+    json_put_integer(json, "podsEvicted", (int64_t)core->pods_evicted);
+    json_put_integer(json, "ordersUnknown", (int64_t)core->orders_unknown);
+    json_put_end(json);
+    json_put_array(json, "brakes");
     for (int i = 0; i < BRAKE_COUNT; i++) {
         if (!core->brakes[i].on)
             continue;
-        json_object(json, NULL);
-        json_string(json, "brake", brake_name((enum brake)i));
-        json_string(json, "detail", core->brakes[i].detail);
-        json_time(json, "since", core->brakes[i].since_ms);
-        json_end(json);
+        json_put_object(json, NULL);
+        json_put_string(json, "brake", brake_name((enum brake)i));
+        json_put_string(json, "detail", core->brakes[i].detail);
+        json_put_time(json, "since", core->brakes[i].since_ms);
+        json_put_end(json);
     }
-    json_end(json);
+    json_put_end(json);
 }
 
 void view_status(struct view *view)
 {
     heading(view);
     agents(view);
-    json_array(&view->json, "needsYou");
+    json_put_array(&view->json, "needsYou");
     need_brakes(view);
     need_doors(view);
     need_groups(view);
     need_pods(view);
-    json_end(&view->json);
+    json_put_end(&view->json);
     view_groups(view);
     figures(view);
     const struct core *core = view->core;

@@ -9,7 +9,7 @@
 
 // kube_start() without reading any configuration; takes what `access` points to over. `transport` NULL:
 // libcurl.
-struct kube *door_start(const struct kube_options *options, const struct access *access,
-                        const struct api_transport *transport);
+struct kube *kube_door_start(const struct kube_options *options, const struct access *access,
+                             const struct api_transport *transport);
 
 #endif

@@ -229,8 +229,8 @@ static void start_threads(struct kube *kube)
     kube->workers = workers_start(WORKERS_DEFAULT, execute, kube);
 }
 
-struct kube *door_start(const struct kube_options *options, const struct access *access,
-                        const struct api_transport *transport)
+struct kube *kube_door_start(const struct kube_options *options, const struct access *access,
+                             const struct api_transport *transport)
 {
     assert(options->sink && options->identity && *options->identity);
     struct kube *kube = xcalloc(1, sizeof(*kube));
@@ -309,7 +309,7 @@ struct kube *kube_start(const struct kube_options *options, struct error *error)
     if (access.insecure_skip_verify)
         log_event(LOG_WARN, "the API server's certificate is not checked (insecure-skip-tls-verify)",
                   LOG_S("server", access.server), LOG_END);
-    return door_start(options, &access, NULL);
+    return kube_door_start(options, &access, NULL);
 }
 
 void kube_stop(struct kube *kube, bool release_lease)

@@ -79,8 +79,8 @@ struct vpsie {
     pthread_t keeper;
 };
 
-struct vpsie *door_start(const struct vpsie_options *options, const struct transport *transport,
-                         const struct tuning *tuning, struct error *error);
+struct vpsie *vpsie_door_start(const struct vpsie_options *options, const struct transport *transport,
+                               const struct tuning *tuning, struct error *error);
 
 // exchange.c: one request, one answer. Waits for the rate limit until deadline_ms (monotonic), asks the
 // breaker unless it is a trial's or a probe's, asks the fence of a write, counts. The answer's detail is

@@ -183,8 +183,8 @@ static struct vpsie *make_door(const struct vpsie_options *options, const struct
     return vpsie;
 }
 
-struct vpsie *door_start(const struct vpsie_options *options, const struct transport *transport,
-                         const struct tuning *tuning, struct error *error)
+struct vpsie *vpsie_door_start(const struct vpsie_options *options, const struct transport *transport,
+                               const struct tuning *tuning, struct error *error)
 {
     if (check_options(options, error) != 0) {
         return NULL;
@@ -217,7 +217,7 @@ struct vpsie *door_start(const struct vpsie_options *options, const struct trans
 struct vpsie *vpsie_start(const struct vpsie_options *options, struct error *error)
 {
     struct tuning tuning = tuning_default();
-    return door_start(options, NULL, &tuning, error);
+    return vpsie_door_start(options, NULL, &tuning, error);
 }
 
 void vpsie_stop(struct vpsie *vpsie)

@@ -154,7 +154,7 @@ static void begin(struct world *world, bool elect, bool dry_run, bool missing_ki
                                    .context_pointer = world};
     struct access access = {.server = xstrdup("https://server"), .token = xstrdup("t")};
     struct api_transport transport = script_transport(&world->script);
-    world->kube = door_start(&options, &access, &transport);
+    world->kube = kube_door_start(&options, &access, &transport);
 }
 
 static void finish(struct world *world)

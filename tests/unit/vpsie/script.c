@@ -104,7 +104,7 @@ void script_start(struct script *script)
     struct transport transport = {
         .open = open_client, .call = call_client, .close = close_client, .context = script};
     struct error error = {0};
-    script->vpsie = door_start(&script->options, &transport, &script->tuning, &error);
+    script->vpsie = vpsie_door_start(&script->options, &transport, &script->tuning, &error);
     assert(script->vpsie != NULL);
 }
 
