@@ -26,6 +26,8 @@ vpsie_fuzz(wire tests/fuzz/fuzz_wire.c tests/fuzz/corpus/wire common)
 vpsie_fuzz(agent_parsers tests/fuzz/fuzz_agent_parsers.c tests/fuzz/corpus/agent_parsers agentlib)
 vpsie_fuzz(vpsie_answers tests/fuzz/fuzz_vpsie_answers.c tests/fuzz/corpus/vpsie_answers vpsie)
 vpsie_fuzz(quantity tests/fuzz/fuzz_quantity.c tests/fuzz/corpus/quantity model)
+vpsie_fuzz(kube_decode tests/fuzz/fuzz_kube_decode.c tests/fuzz/corpus/kube_decode kube)
+vpsie_fuzz(kubeconfig tests/fuzz/fuzz_kubeconfig.c tests/fuzz/corpus/kubeconfig kube)
 vpsie_fuzz(admin_request tests/fuzz/fuzz_admin_request.c tests/fuzz/corpus/admin_request admin)
 
 # A room tests/<room>/ that needs more says so in tests/<room>/<room>.cmake.

@@ -35,7 +35,7 @@ static void post_review(struct api *api, const char *token, const char *audience
                                   .method = "POST",
                                   .path = "/apis/authentication.k8s.io/v1/tokenreviews",
                                   .body = body,
-                                  .timeout_ms = 10000,
+                                  .timeout_ms = 5000,
                                   .secret_body = true};
     // It stores nothing and may be repeated as any read.
     api_read(api, &request, reply);
