@@ -126,7 +126,8 @@ struct group_life {
     int32_t desired;   // as decided last
     char doing[120];   // one phrase for `status`: "at max", "keeps w-4 (local data)", "orders 2"
     char problem[256]; // spec or cloud problem for a condition, "" when none
-    struct group_life_private *private_state; // policy rooms only
+    struct group_life_private *private_state; // policy rooms only; one block, freed with free()
+    struct group_life_keep *keep;             // life_*.c only; one block, freed with free()
 };
 
 struct core {
@@ -138,6 +139,7 @@ struct core {
     bool synced, kube_reachable, leading, taken_over;
     uint64_t term;
     char holder[254];
+    struct node *touched_node; // the node that this step's pod event was about, NULL when none
     uint64_t next_command_id, next_decision_id;
 
     bool cloud_usable;
@@ -183,6 +185,11 @@ void core_event_node(struct core *core, const struct node *node, uint64_t decisi
                      const char *reason, const char *format, ...) __attribute__((format(printf, 6, 7)));
 void core_event_pod(struct core *core, const struct pod *pod, uint64_t decision_id, bool warning,
                     const char *reason, const char *format, ...) __attribute__((format(printf, 6, 7)));
+void core_event_intention(struct core *core, const struct intention *intention, uint64_t decision_id,
+                          bool warning, const char *reason, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+void record_free(struct core *core);                                   // decisions
+void core_restore(struct core *core, const struct saved_state *saved); // what leadership brings along
 struct group_life *group_life(struct core *core, struct group *group); // made on first use
 struct life *life_of(struct intention *intention);                     // NULL when none yet
 
@@ -190,7 +197,9 @@ struct life *life_of(struct intention *intention);                     // NULL w
 // (a machine's life)
 void life_init(struct core *core);
 void life_free(struct core *core);
-// Every step: take in what concerns machines, then move every life on. Called by step.c.
+// Every step: take in what concerns machines, then move every life on. Called by step.c; life_before() sees
+// the event while the model still shows the world without it.
+void life_before(struct core *core, const struct event *event);
 void life_event(struct core *core, const struct event *event);
 void life_advance(struct core *core);
 // Order `count` machines in `group` (intentions are created; the rest follows by itself). The caller has
@@ -211,6 +220,8 @@ struct life_counts life_counts(const struct core *core, const struct group *grou
 // not expendable).
 bool life_pod_counts(const struct core *core, const struct pod *pod);
 void life_view_brakes(struct core *core); // recompute brakes; called every step by step.c
+// What an operator may ask for; each answers the request by COMMAND_OPERATOR_REPLY, now or when it is done.
+void life_operator(struct core *core, const struct event *event);
 
 // ------------------------------------------------------------------------------------------------
 // scale_up.c, scale_down.c

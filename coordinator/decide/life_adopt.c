@@ -1,0 +1,187 @@
+#include "coordinator/decide/life.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// Machines that are there and that no VPSieNode of ours asked for: a predecessor's VPSieNodes name them by
+// host or address; a surplus of a VPSie group (an order that came late, a person at the panel) is adopted
+// when the group is short, else reported. Nothing is ever deleted for being a surplus.
+
+#define SURPLUS_SETTLED_MS (60 * LIFE_SECOND_MS)
+
+// ------------------------------------------------------------------------------------------------ resolving
+
+static bool named_by(const struct life_private *p, const struct machine_facts *machine,
+                     const struct node *node)
+{
+    const struct intention_facts *facts = &p->intention->facts;
+    if (p->intention->node != NULL)
+        return node == p->intention->node;
+    if (machine->hostname[0] != '\0' && (text_equal_fold(facts->hostname, machine->hostname) ||
+                                         text_equal_fold(facts->node_name, machine->hostname)))
+        return true;
+    return facts->ip_address[0] != '\0' && (strcmp(facts->ip_address, machine->default_ip) == 0 ||
+                                            strcmp(facts->ip_address, machine->private_ip) == 0);
+}
+
+static void resolved(struct life_private *p, struct cloud_watch *watch, uint32_t machine)
+{
+    const struct cloud_cluster *cloud = cluster_cloud(p->core->cluster, watch->cluster);
+    p->name = machine_name_of(p->core, &cloud->machines[machine]);
+    owners_give(p->core, watch, p, machine);
+    core_note(p->core, NOTE_INFO, 0, life_subject(p), "its machine is %s (by host or address)",
+              p->name.hostname[0] != '\0' ? p->name.hostname : p->name.identifier);
+    if (p->life->step == LIFE_APPEAR)
+        life_step_to(p, LIFE_JOIN, "its Node to join");
+    life_touch(p);
+}
+
+static bool needs_resolving(const struct life_private *p, const struct cloud_watch *watch)
+{
+    return strcmp(p->intention->facts.resource_identifier, watch->cluster) == 0 && !machine_known(&p->name) &&
+           p->baseline == NULL && !p->claimed_twice &&
+           (p->life->step == LIFE_APPEAR || p->life->step == LIFE_JOIN || p->life->step == LIFE_READY ||
+            life_is_removal(p));
+}
+
+void adopt_resolve(struct core *core, struct cloud_watch *watch)
+{
+    const struct cloud_cluster *cloud = cluster_cloud(core->cluster, watch->cluster);
+    struct node **nodes = NULL;
+    for (uint32_t i = 0; i < core->cluster->intention_count; i++) {
+        struct life_private *p = life_private_of(core->cluster->intentions[i]);
+        if (!needs_resolving(p, watch))
+            continue;
+        if (nodes == NULL) { // looked up once for all
+            nodes = ARENA_ARRAY(core->out->arena, struct node *, cloud->machine_count + 1);
+            for (uint32_t j = 0; j < cloud->machine_count; j++)
+                nodes[j] = machine_node(core, &cloud->machines[j]);
+        }
+        for (uint32_t j = 0; j < cloud->machine_count; j++) {
+            const struct machine_facts *machine = &cloud->machines[j];
+            if (watch->owners[j] != NULL || machine->role == MACHINE_ROLE_MASTER ||
+                (nodes[j] != NULL && node_is_master(nodes[j])) || !named_by(p, machine, nodes[j]))
+                continue;
+            resolved(p, watch, j);
+            break;
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ surplus
+
+static bool names_group(const struct node *node, const struct group *group)
+{
+    return node != NULL && node->group == group && node->intention == NULL;
+}
+
+// Unowned machines that are certainly of this group, at most `most`. Their number.
+static uint32_t certain(struct core *core, struct cloud_watch *watch, const struct group *group,
+                        const struct vpsie_group_facts *of, uint32_t most, uint32_t *found)
+{
+    const struct cloud_cluster *cloud = cluster_cloud(core->cluster, watch->cluster);
+    uint32_t labelled = 0, fitting = 0;
+    bool only = true; // nothing else could own what fits
+    uint32_t *fits = ARENA_ARRAY(core->out->arena, uint32_t, cloud->machine_count + 1);
+    for (uint32_t i = 0; i < cloud->machine_count; i++) {
+        const struct machine_facts *machine = &cloud->machines[i];
+        const struct node *node = machine_node(core, machine);
+        if (watch->owners[i] != NULL || machine->role == MACHINE_ROLE_MASTER ||
+            (node != NULL && (node_is_master(node) || node->intention != NULL)) ||
+            owners_first_seen(watch, machine) > core->now_ms - SURPLUS_SETTLED_MS)
+            continue;
+        // What does not join is not made better by a VPSieNode.
+        if (node == NULL && owners_first_seen(watch, machine) + core->config.join_limit_ms < core->now_ms)
+            continue;
+        if (names_group(node, group) && labelled < most)
+            found[labelled++] = i;
+        else if (attribution_fits(core, machine, of))
+            fits[fitting++] = i;
+    }
+    for (uint32_t i = 0; i < cloud->group_count; i++) {
+        const struct vpsie_group_facts *other = &cloud->groups[i];
+        if (other->id == of->id || other->deleted ||
+            other->nodes_count <= owners_sum(core, watch, other->id).owned)
+            continue;
+        for (uint32_t j = 0; j < fitting; j++)
+            only = only && !attribution_fits(core, &cloud->machines[fits[j]], other);
+    }
+    if (!only || labelled + fitting > most)
+        return labelled;
+    for (uint32_t j = 0; j < fitting; j++)
+        found[labelled + j] = fits[j];
+    return labelled + fitting;
+}
+
+static void say_surplus(struct core *core, struct group *group, int32_t surplus)
+{
+    struct group_life_keep *keep = group_keep(core, group);
+    if (surplus == keep->surplus_said || !core_may_write(core) ||
+        core->now_ms < keep->surplus_since_ms + SURPLUS_SETTLED_MS)
+        return;
+    keep->surplus_said = surplus;
+    if (surplus == 0)
+        return;
+    core_event_group(core, group, 0, true, "SurplusMachines",
+                     "%d machine%s in the VPSie group that no VPSieNode asked for; nothing is deleted",
+                     surplus, surplus == 1 ? "" : "s");
+    core_note(core, NOTE_WARN, 0, arena_printf(core->out->arena, "group %s", group->facts.name),
+              "%d machine%s in the VPSie group that no VPSieNode asked for", surplus,
+              surplus == 1 ? "" : "s");
+}
+
+void adopt_surplus_view(struct core *core, struct cloud_watch *watch)
+{
+    for (uint32_t i = 0; i < core->cluster->group_count; i++) {
+        struct group *group = core->cluster->groups[i];
+        struct group_life *life = group_life(core, group);
+        struct group_life_keep *keep = group_keep(core, group);
+        if (!group->facts.managed || strcmp(group->facts.resource_identifier, watch->cluster) != 0)
+            continue;
+        const struct vpsie_group_facts *of = vpsie_group_by_id(core, watch->cluster, life->vpsie_group_id);
+        int32_t surplus = 0;
+        if (of != NULL) {
+            struct group_sum sum = owners_sum(core, watch, of->id);
+            surplus = of->nodes_count - sum.owned - sum.unsure - sum.open;
+        }
+        if (surplus < 0)
+            surplus = 0;
+        if (surplus != life->surplus) {
+            keep->surplus_since_ms = core->now_ms;
+            life->surplus = surplus;
+            group_resolve(core, group); // it says so
+        }
+        say_surplus(core, group, surplus);
+    }
+}
+
+uint32_t adopt_for(struct core *core, struct group *group, uint32_t count, uint64_t decision_id)
+{
+    struct group_life *life = group_life(core, group);
+    struct group_life_keep *keep = group_keep(core, group);
+    struct cloud_watch *watch = cloud_watch_find(core, group->facts.resource_identifier);
+    if (watch == NULL || watch->suspect || watch->trusted == 0 || life->surplus <= 0 ||
+        core->now_ms < keep->surplus_since_ms + SURPLUS_SETTLED_MS)
+        return 0;
+    const struct vpsie_group_facts *of = vpsie_group_by_id(core, watch->cluster, life->vpsie_group_id);
+    if (of == NULL || owners_sum(core, watch, of->id).open > 0 ||
+        owners_count_changed(watch, of->id) > core->now_ms - SURPLUS_SETTLED_MS)
+        return 0;
+    const struct cloud_cluster *cloud = cluster_cloud(core->cluster, watch->cluster);
+    uint32_t *found = ARENA_ARRAY(core->out->arena, uint32_t, cloud->machine_count + 1);
+    uint32_t sure = certain(core, watch, group, of, (uint32_t)life->surplus, found), adopted = 0;
+    for (uint32_t i = 0; i < sure && adopted < count; i++) {
+        const struct machine_facts *machine = &cloud->machines[found[i]];
+        if (!order_new_birth(core, group, decision_id, "metrics", machine))
+            continue;
+        adopted++;
+        char summary[300];
+        snprintf(summary, sizeof(summary), "adopt %s into %s", machine->hostname, group->facts.name);
+        core_decide(core, DECISION_ADOPT, group->facts.name, "", summary,
+                    "it is in the VPSie group, no VPSieNode asked for it, and the group is short");
+        core_event_group(core, group, decision_id, false, "MachineAdopted",
+                         "%s is in the VPSie group and nobody's: adopted instead of ordering another",
+                         machine->hostname);
+    }
+    return adopted;
+}
