@@ -3,10 +3,16 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
+# A static program needs what each archive needs in turn; pkg-config knows.
 function(vpsie_pkg name module)
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
   add_library(dep_${name} INTERFACE)
-  target_link_libraries(dep_${name} INTERFACE PkgConfig::${name})
+  if(VPSIE_STATIC)
+    target_include_directories(dep_${name} SYSTEM INTERFACE ${${name}_STATIC_INCLUDE_DIRS})
+    target_link_libraries(dep_${name} INTERFACE ${${name}_STATIC_LDFLAGS})
+  else()
+    target_link_libraries(dep_${name} INTERFACE PkgConfig::${name})
+  endif()
   add_library(dep::${name} ALIAS dep_${name})
 endfunction()
 
