@@ -82,11 +82,24 @@ static void call_by_libcurl(void *context, const struct http_request *request, s
     give_client(api, client);
 }
 
+static int64_t monotonic_ms(void *context)
+{
+    (void)context;
+    return clock_monotonic_ms();
+}
+
+static int64_t now_ms(const struct api *api)
+{
+    return api->options.now_ms(api->options.now_context);
+}
+
 struct api *api_create(const struct api_options *options)
 {
     assert(options->access && options->access->server);
     struct api *api = xcalloc(1, sizeof(*api));
     api->options = *options;
+    if (!api->options.now_ms)
+        api->options.now_ms = monotonic_ms;
     api->transport = options->transport ? *options->transport
                                         : (struct api_transport){.context = api, .call = call_by_libcurl};
     pthread_condattr_t attributes;
@@ -211,12 +224,12 @@ static void note_answer(struct api *api, bool answered, int64_t started_ms, cons
     bool changed;
     if (answered) {
         api->failing_since_ms = 0;
-        api->answered_ms = clock_monotonic_ms();
+        api->answered_ms = now_ms(api);
         changed = !api->known || !reachable;
     } else {
         if (api->failing_since_ms == 0)
             api->failing_since_ms = started_ms > api->answered_ms ? started_ms : api->answered_ms;
-        bool long_enough = clock_monotonic_ms() - api->failing_since_ms >= API_UNREACHABLE_MS;
+        bool long_enough = now_ms(api) - api->failing_since_ms >= API_UNREACHABLE_MS;
         changed = long_enough && (!api->known || reachable);
     }
     if (changed) {
@@ -354,7 +367,7 @@ static void note_response(struct api *api, const struct api_request *request,
     bool answered = response->result == HTTP_ANSWERED && response->status < 500;
     if (response->result == HTTP_STOPPED || (request->on_chunk && !answered && response->status == 200))
         return;
-    note_answer(api, answered, request->on_chunk ? clock_monotonic_ms() : started_ms, detail);
+    note_answer(api, answered, request->on_chunk ? now_ms(api) : started_ms, detail);
 }
 
 void api_call(struct api *api, const struct api_request *request, struct api_reply *reply)
@@ -394,10 +407,10 @@ void api_call(struct api *api, const struct api_request *request, struct api_rep
         .may_send = may_send,
         .may_send_context = &fence};
     struct http_response response = {0};
-    int64_t started_ms = clock_monotonic_ms();
+    int64_t started_ms = now_ms(api);
     api->transport.call(api->transport.context, &http, &response);
     free_secret(bearer);
-    count_call(request, &response, clock_monotonic_ms() - started_ms);
+    count_call(request, &response, now_ms(api) - started_ms);
     refusal = response.sent || response.result == HTTP_ANSWERED ? NULL : why_not(api, request);
     read_response(request, &response, reply);
     if (refusal)

@@ -28,6 +28,8 @@ struct api_options {
     // The API server has not answered for API_UNREACHABLE_MS, or answers again. One call at a time.
     void (*on_state)(void *context, bool reachable, const char *detail);
     void *context;
+    int64_t (*now_ms)(void *context); // NULL: the monotonic clock
+    void *now_context;
 };
 #define API_UNREACHABLE_MS 10000
 #define API_TIMEOUT_MS     30000
