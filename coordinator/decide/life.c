@@ -166,7 +166,7 @@ void life_touch(struct life_private *p)
 
 void life_due(struct life_private *p, int64_t at_ms)
 {
-    if (at_ms < p->due_ms)
+    if (at_ms > p->core->now_ms && at_ms < p->due_ms) // what has passed was acted on just now
         p->due_ms = at_ms;
 }
 
@@ -241,6 +241,7 @@ static void move_on(struct life_private *p)
         move(p);
         assert(++moves < MOVES_MAX);
     } while (p->life->step != before);
+    p->touched = false; // by its own steps
     (void)moves;
 }
 

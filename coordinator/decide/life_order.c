@@ -83,6 +83,20 @@ static bool my_turn(struct life_private *p, int64_t group_id)
     return true;
 }
 
+// After a refusal one order tries, and the others of its group wait for what becomes of it.
+static bool another_tries(struct life_private *p)
+{
+    const struct group *group = p->intention->group;
+    if (group_life(p->core, p->intention->group)->backoff_count == 0)
+        return false;
+    for (uint32_t i = 0; i < group->intention_count; i++) {
+        const struct life *other = group->intentions[i]->decide;
+        if (other != p->life && other->step >= LIFE_BASELINE_LIST && other->step <= LIFE_CALL)
+            return true;
+    }
+    return false;
+}
+
 static void wait_turn(struct life_private *p)
 {
     struct core *core = p->core;
@@ -104,6 +118,11 @@ static void wait_turn(struct life_private *p)
     }
     if (!group_is_there(core, group)) {
         life_wait(p, "its VPSie group");
+        return;
+    }
+    if (another_tries(p)) {
+        life_wait(p, "another order of its NodeGroup, which tries after a refusal");
+        life_due(p, core->now_ms + REPEAT_LEAST_MS);
         return;
     }
     if (!my_turn(p, group_life(core, group)->vpsie_group_id))
