@@ -150,13 +150,33 @@ static const struct flag flag_table[] = {
      .target = &target.tls_cert_file,
      .default_text = "",
      .value_name = "FILE",
-     .help = "PEM certificate chain shown to agents; re-read when it changes"},
+     .help = "PEM certificate chain shown to agents, re-read when it changes; empty: one of an authority of "
+             "our own"},
     {.name = "tls-key-file",
      .type = FLAG_STRING,
      .target = &target.tls_key_file,
      .default_text = "",
      .value_name = "FILE",
      .help = "its private key"},
+    {.name = "tls-secret-name",
+     .type = FLAG_STRING,
+     .target = &target.tls_secret_name,
+     .default_text = "vpsie-coordinator-tls",
+     .value_name = "NAME",
+     .help =
+         "Secret in --namespace for that authority and its certificate; made, and renewed in time, by us"},
+    {.name = "ca-configmap-name",
+     .type = FLAG_STRING,
+     .target = &target.ca_configmap_name,
+     .default_text = "vpsie-coordinator-ca",
+     .value_name = "NAME",
+     .help = "ConfigMap in --namespace where agents find the authority (ca.crt)"},
+    {.name = "service-name",
+     .type = FLAG_STRING,
+     .target = &target.service_name,
+     .default_text = "vpsie-coordinator",
+     .value_name = "NAME",
+     .help = "Service in --namespace that agents call: the name in that certificate"},
     {.name = "insecure-transport",
      .type = FLAG_BOOL,
      .target = &target.insecure_transport,
@@ -389,10 +409,13 @@ static int check_together(struct run_options *options, struct error *error)
         return error_set(error, 0,
                          "--tls-cert-file and --tls-key-file go together; only one of them is given");
     }
-    if (!has_cert && !options->insecure_transport) {
-        return error_set(error, 0,
-                         "agents need TLS: give --tls-cert-file and --tls-key-file (or, for tests only, "
-                         "--insecure-transport)");
+    bool has_names = options->tls_secret_name[0] != '\0' && options->ca_configmap_name[0] != '\0' &&
+                     options->service_name[0] != '\0' && options->own_namespace[0] != '\0';
+    if (!has_cert && !options->insecure_transport && !has_names) {
+        return error_set(
+            error, 0,
+            "agents need TLS: give --tls-cert-file and --tls-key-file, or leave --tls-secret-name, "
+            "--ca-configmap-name, --service-name and --namespace their values");
     }
     if (options->core.burst_max_ms < options->core.burst_quiet_ms) {
         return error_set(error, 0, "--burst-max is %lld ms; it must not be less than --burst-quiet (%lld ms)",

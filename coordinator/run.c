@@ -24,10 +24,11 @@
 #include "coordinator/kube/kube.h"
 #include "coordinator/vpsie/vpsie.h"
 
-#define QUEUE_CAPACITY  4096u
-#define IDENTITY_BYTES  254
-#define GAUGES_EVERY_MS 1000
-#define STALLED_MS      30000 // the core's thread has not come round for so long: not healthy
+#define QUEUE_CAPACITY      4096u
+#define IDENTITY_BYTES      254
+#define GAUGES_EVERY_MS     1000
+#define CERTIFICATE_WAIT_MS 5000
+#define STALLED_MS          30000 // the core's thread has not come round for so long: not healthy
 
 struct item { // what waits for the core's thread
     enum { ITEM_EVENT, ITEM_REQUEST, ITEM_STOP } kind;
@@ -408,6 +409,12 @@ static int start_vpsie(struct run *run, struct error *error)
     return run->vpsie != NULL ? 0 : -1;
 }
 
+// Files given by flags win over an authority of our own.
+static bool keeps_certificate(const struct run_options *options)
+{
+    return options->tls_cert_file[0] == '\0' && !options->insecure_transport;
+}
+
 static int start_kube(struct run *run, struct error *error)
 {
     const struct run_options *options = run->options;
@@ -424,6 +431,9 @@ static int start_kube(struct run *run, struct error *error)
                                 .secret_namespace = options->secret_namespace,
                                 .secret_name = options->secret_name,
                                 .own_namespace = options->own_namespace,
+                                .tls_secret_name = keeps_certificate(options) ? options->tls_secret_name : "",
+                                .ca_configmap_name = options->ca_configmap_name,
+                                .service_name = options->service_name,
                                 .sink = take_event,
                                 .secret_sink = take_secret,
                                 .context_pointer = run};
@@ -443,6 +453,11 @@ static int start_fleet(struct run *run, struct error *error)
                                   .review = review_agent,
                                   .leading = is_leading,
                                   .context = run};
+    if (keeps_certificate(options) &&
+        !kube_certificate(run->kube, CERTIFICATE_WAIT_MS, &fleet.cert_file, &fleet.key_file)) {
+        log_event(LOG_WARN, "agents cannot trust this coordinator before its certificate is in the cluster",
+                  LOG_S("secret", options->tls_secret_name), LOG_END);
+    }
     run->fleet = fleet_start(&fleet, error);
     return run->fleet != NULL ? 0 : -1;
 }

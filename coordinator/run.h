@@ -25,6 +25,7 @@ struct run_options {
     int64_t vpsie_rate_per_minute, vpsie_timeout_ms;
     // agents
     const char *listen_agents, *tls_cert_file, *tls_key_file, *agent_audience, *agent_service_account;
+    const char *tls_secret_name, *ca_configmap_name, *service_name; // of our own authority, without files
     bool insecure_transport;
     int64_t agent_interval_ms;
     // people and machines that watch

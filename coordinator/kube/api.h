@@ -46,7 +46,7 @@ bool api_wait(struct api *api, int64_t ms);
 bool api_reachable(struct api *api);
 
 enum api_guard {
-    API_READ,   // reads and reviews: always
+    API_READ,   // reads, reviews, and the certificate for agents: always
     API_WRITE,  // writes that no term guards (the Lease itself): not in dry run
     API_FENCED, // writes of a leader: not in dry run, and only while `term` leads
 };

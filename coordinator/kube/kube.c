@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "coordinator/kube/access.h"
 #include "coordinator/kube/api.h"
+#include "coordinator/kube/authority.h"
 #include "coordinator/kube/door.h"
 #include "coordinator/kube/kinds.h"
 #include "coordinator/kube/lease.h"
@@ -41,12 +42,14 @@ struct kube {
     struct api *api;
     struct lease *lease;
     struct recorder *recorder;
+    struct authority *authority; // NULL: none is kept
     struct workers *workers;
     struct writer writer;
     struct source sources[WATCHES_MAX];
     struct watch *watches[WATCHES_MAX];
     pthread_t lease_thread;
     bool lease_running;
+    pthread_t authority_thread;
     bool synced; // atomic
 };
 
@@ -173,6 +176,12 @@ static void *run_lease(void *argument)
     return NULL;
 }
 
+static void *run_authority(void *argument)
+{
+    authority_run(((struct kube *)argument)->authority);
+    return NULL;
+}
+
 static void create_sources(struct kube *kube)
 {
     for (int i = 0; i < OBJECT_KIND_COUNT; i++) {
@@ -217,6 +226,8 @@ static void start_threads(struct kube *kube)
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     if (pthread_create(&kube->lease_thread, &attributes, run_lease, kube) != 0)
         abort();
+    if (kube->authority && pthread_create(&kube->authority_thread, &attributes, run_authority, kube) != 0)
+        abort();
     for (int i = 0; i < WATCHES_MAX; i++) {
         struct source *source = &kube->sources[i];
         if (!source->watch)
@@ -227,6 +238,22 @@ static void start_threads(struct kube *kube)
     }
     pthread_attr_destroy(&attributes);
     kube->workers = workers_start(WORKERS_DEFAULT, execute, kube);
+}
+
+static void create_authority(struct kube *kube)
+{
+    const struct kube_options *options = &kube->options;
+    struct error error = {0};
+    if (!options->tls_secret_name || !*options->tls_secret_name)
+        return;
+    struct authority_options authority = {.api = kube->api,
+                                          .space = options->own_namespace,
+                                          .secret_name = options->tls_secret_name,
+                                          .configmap_name = options->ca_configmap_name,
+                                          .service_name = options->service_name};
+    kube->authority = authority_create(&authority, &error);
+    if (!kube->authority)
+        log_event(LOG_ERROR, "no certificate for agents can be kept", LOG_S("error", error.text), LOG_END);
 }
 
 struct kube *kube_door_start(const struct kube_options *options, const struct access *access,
@@ -261,6 +288,7 @@ struct kube *kube_door_start(const struct kube_options *options, const struct ac
     kube->lease = lease_create(&lease);
     struct recorder_options recorder = {.api = kube->api, .identity = kube->identity};
     kube->recorder = recorder_create(&recorder);
+    create_authority(kube);
     create_sources(kube);
     kube->writer = (struct writer){
         .api = kube->api, .lease = kube->lease, .recorder = kube->recorder, .watches = kube->watches};
@@ -323,10 +351,13 @@ void kube_stop(struct kube *kube, bool release_lease)
             pthread_join(kube->sources[i].thread, NULL);
     }
     pthread_join(kube->lease_thread, NULL);
+    if (kube->authority)
+        pthread_join(kube->authority_thread, NULL);
     if (release_lease)
         lease_release(kube->lease);
     for (int i = 0; i < WATCHES_MAX; i++)
         watch_destroy(kube->watches[i]);
+    authority_destroy(kube->authority);
     recorder_destroy(kube->recorder);
     lease_destroy(kube->lease);
     api_destroy(kube->api);
@@ -361,6 +392,16 @@ int kube_review_token(struct kube *kube, const char *token, const char *audience
                       char *node_name, size_t node_name_bytes, struct error *error)
 {
     return review_token(kube->api, token, audience, service_account, node_name, node_name_bytes, error);
+}
+
+bool kube_certificate(struct kube *kube, int64_t timeout_ms, const char **cert_file, const char **key_file)
+{
+    *cert_file = *key_file = "";
+    if (!kube->authority)
+        return false;
+    *cert_file = authority_cert_file(kube->authority);
+    *key_file = authority_key_file(kube->authority);
+    return authority_wait(kube->authority, timeout_ms);
 }
 
 void kube_health(struct kube *kube, struct kube_health *out)

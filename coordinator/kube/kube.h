@@ -32,6 +32,9 @@ struct kube_options {
                   // reading
     const char *secret_namespace, *secret_name; // credentials; "" = none
     const char *own_namespace;
+    // Where the door keeps a certificate authority of the coordinator's own (authority.h); NULL or "": it
+    // keeps none.
+    const char *tls_secret_name, *ca_configmap_name, *service_name;
     kube_sink sink;
     kube_secret_sink secret_sink; // may be NULL
     void *context_pointer;
@@ -57,6 +60,11 @@ bool kube_is_leading(struct kube *kube);
 // thread. Results are not cached here.
 int kube_review_token(struct kube *kube, const char *token, const char *audience, const char *service_account,
                       char *node_name, size_t node_name_bytes, struct error *error);
+
+// The certificate that the door keeps for agents, as files of this process, rewritten whenever there is a new
+// one. Waits until it is the one that agents can trust; false when it is not yet after timeout_ms (the files
+// then hold one that nobody trusts, until the API server answers). Only with tls_secret_name.
+bool kube_certificate(struct kube *kube, int64_t timeout_ms, const char **cert_file, const char **key_file);
 
 struct kube_health {
     bool synced;
