@@ -27,14 +27,14 @@ void meters_open(struct meters *meters)
         .drains =
             metrics_counter(NAME("drain_directives_total"), NULL, "Drains the coordinator asked to prepare."),
         .connected = metrics_gauge(NAME("connected"), NULL, "1 while connected to a coordinator."),
-        .connections = metrics_counter(NAME("connections_total"), NULL, "Connections made to a coordinator."),
+        .connections = metrics_counter(NAME("connects_total"), NULL, "Connections made to a coordinator."),
         .dial_errors =
             metrics_counter(NAME("dial_errors_total"), NULL, "Times no connection could even be attempted."),
-        .reports = metrics_counter(NAME("reports_total"), NULL, "Reports sent."),
+        .reports = metrics_counter(NAME("reports_sent_total"), NULL, "Reports sent."),
         .report_bytes = metrics_histogram(NAME("report_size_bytes"), NULL, "Size of a report.", bytes,
                                           sizeof bytes / sizeof *bytes),
-        .complete_reports =
-            metrics_counter(NAME("complete_reports_total"), NULL, "Reports that held every pod's evidence."),
+        .complete_reports = metrics_counter(NAME("complete_reports_sent_total"), NULL,
+                                            "Reports that held every pod's evidence."),
         .timeouts =
             metrics_counter(NAME("reports_unanswered_total"), NULL, "Reports without an answer in time."),
         .broken_answers =

@@ -51,7 +51,7 @@ struct talk {
 
     char target[ADDRESS_BYTES_MAX];
     int64_t dialed_ms;            // 0: never
-    int64_t unconnected_since_ms; // 0: connected
+    int64_t unconnected_since_ms; // 0: connected, as far as its events tell
     int64_t redial_ms;
 
     int64_t complained_ms[COMPLAINTS];
@@ -247,15 +247,21 @@ static void on_disconnected(struct talk *talk, int64_t now_ms)
     talk->redial_ms = now_ms + TALK_REDIAL_MS;
 }
 
+// Whatever came of it: a token that was not accepted goes again.
+static void keep_credential_due(struct talk *talk)
+{
+    talk->credential_due |= talk->credential_sent;
+}
+
 // Nobody knows whether it arrived. The next sample's report goes in its place, later each time.
 static void on_failed(struct talk *talk, int code, int64_t now_ms)
 {
     report_lost(talk->report);
+    keep_credential_due(talk);
     if (!uplink_connected(talk->uplink))
         return;
     metric_add(talk->meters->timeouts, 1);
     complain(talk, COMPLAINT_UNANSWERED, "a report got no answer", nng_strerror(code), now_ms);
-    talk->credential_due |= talk->credential_sent;
     talk->send_not_before_ms = now_ms + backoff_ms(RECONNECT_MS_MIN, talk->failures++);
     if (++talk->unanswered >= TALK_UNANSWERED_MAX)
         dial(talk, talk->settings->coordinator, now_ms);
@@ -296,9 +302,7 @@ static void on_not_leader(struct talk *talk, const WireAck *ack, int64_t now_ms)
 static void on_too_fast(struct talk *talk, const WireAck *ack, int64_t now_ms)
 {
     report_lost(talk->report);
-    int64_t wait_ms = orders_interval_ms(&talk->orders);
-    if (ack->next_interval_ms > wait_ms)
-        wait_ms = ack->next_interval_ms;
+    int64_t wait_ms = ack->next_interval_ms > 0 ? ack->next_interval_ms : orders_interval_ms(&talk->orders);
     talk->send_not_before_ms = now_ms + wait_ms;
     log_event(LOG_DEBUG, "the coordinator wants fewer reports", LOG_I("wait_ms", wait_ms), LOG_END);
 }
@@ -329,7 +333,7 @@ static bool on_accepted(struct talk *talk, WireAck *ack, int64_t now_ms)
         log_event(LOG_INFO, "a drain is being prepared", LOG_S("directive", orders_drain_id(&talk->orders)),
                   LOG_I("pods", talk->orders.drain_ack->directive->prepare_drain->n_pod_uids), LOG_END);
         return true;
-    case ORDERS_DRAIN_CANCELLED: log_event(LOG_INFO, "the drain is cancelled", LOG_END); return true;
+    case ORDERS_DRAIN_CANCELLED: log_event(LOG_INFO, "the drain is cancelled", LOG_END); return false;
     case ORDERS_INTERVAL:
         log_event(LOG_INFO, "the coordinator asks for another pace",
                   LOG_I("interval_ms", orders_interval_ms(&talk->orders)), LOG_END);
@@ -351,6 +355,8 @@ static bool on_answer(struct talk *talk, const uint8_t *bytes, size_t length, in
     error_clear(&error);
     talk->unanswered = 0;
     WireAck *ack = wire_ack_decode(bytes, length, &error);
+    if (!ack || ack->status != VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_ACCEPTED)
+        keep_credential_due(talk);
     if (!ack) {
         metric_add(talk->meters->broken_answers, 1);
         on_nonsense(talk, "an answer cannot be understood", error.text,
@@ -432,10 +438,11 @@ static void send(struct talk *talk, int64_t now_ms)
     free(bytes);
 }
 
+// Only once the connection was heard of: its first message is another one than the next.
 static bool may_send(const struct talk *talk, int64_t now_ms)
 {
-    return talk->pending && now_ms >= talk->send_not_before_ms && uplink_connected(talk->uplink) &&
-           !uplink_busy(talk->uplink);
+    return talk->pending && now_ms >= talk->send_not_before_ms && talk->unconnected_since_ms == 0 &&
+           uplink_connected(talk->uplink) && !uplink_busy(talk->uplink);
 }
 
 bool talk_turn(struct talk *talk, int64_t now_ms)

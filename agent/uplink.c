@@ -54,6 +54,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
     } else if (uplink->pipes > 0) {
         uplink->pipes--;
         uplink->disconnected_news = uplink->pipes == 0;
+        uplink->connected_news = uplink->connected_news && uplink->pipes > 0;
     }
     pthread_mutex_unlock(&uplink->lock);
     wake(uplink);

@@ -352,6 +352,26 @@ static void a_refused_version_an_invalid_report_and_too_many_are_waited_out(void
     }
 }
 
+static void a_token_that_was_not_yet_looked_at_goes_again(void **state)
+{
+    (void)state;
+    struct stage *stage = make_stage();
+    fake_start(&stage->home);
+    refuse_with(stage, VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_TOO_FAST);
+    stage->home.next_interval_ms = 5000;
+    offer(stage);
+    until_reports(stage, &stage->home, 1);
+    offer(stage);
+    stage->now_ms += 4999;
+    for_a_while(stage);
+    assert_int_equal(fake_count(&stage->home), 1);
+    stage->now_ms += 1;
+    until_reports(stage, &stage->home, 2);
+    assert_true(fake_last(&stage->home).has_credential);
+    fake_stop(&stage->home);
+    free_stage(stage);
+}
+
 static void want_complete_is_obeyed(void **state)
 {
     (void)state;
@@ -581,6 +601,7 @@ int main(void)
         cmocka_unit_test(a_coordinator_that_stays_silent_is_called_anew),
         cmocka_unit_test(garbage_is_counted_and_the_next_report_is_complete),
         cmocka_unit_test(a_refused_version_an_invalid_report_and_too_many_are_waited_out),
+        cmocka_unit_test(a_token_that_was_not_yet_looked_at_goes_again),
         cmocka_unit_test(want_complete_is_obeyed),
         cmocka_unit_test(the_leader_is_called_where_the_other_says),
         cmocka_unit_test(a_leader_that_does_not_take_the_call_is_given_up),
