@@ -62,7 +62,7 @@ static int command_run(int argc, char **argv)
     struct error error = {0};
     struct run_options options;
     const char *words[1];
-    int count = run_options_parse(argc, argv, &options, words, 1, &error);
+    int count = run_options_parse(argc - 1, argv + 1, &options, words, 1, &error);
     if (count > 0) {
         error_set(&error, 0, "unexpected word \"%s\"; `vpsie-coordinator help` lists the commands", words[0]);
     }

@@ -34,7 +34,7 @@ static void clear_head(struct screen *screen)
 static void draw_head(struct screen *screen)
 {
     int64_t seconds = screen_elapsed_ms(screen) / 1000;
-    char clock[16];
+    char clock[48];
     snprintf(clock, sizeof clock, "%lld:%02lld", (long long)(seconds / 60), (long long)(seconds % 60));
     const char *bold = screen->colour ? "\033[1m" : "", *plain = screen->colour ? "\033[0m" : "";
     printf("\n%sVPSie autoscaler demo%s   real: coordinator, agents, TLS   played: Kubernetes, VPSie "

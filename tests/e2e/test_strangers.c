@@ -103,7 +103,7 @@ static void a_full_disk_under_the_admin_socket_stops_nothing(void **state)
     e2e_assert(stage, process_alive(&stage->coordinator[0]));
     e2e_wait(stage, was_refused, (void *)(uintptr_t) "admin");
     e2e_assert(stage, mount("none", folder, "tmpfs", MS_REMOUNT, "size=64k,nr_inodes=64") == 0);
-    snprintf(stage->socket[0], sizeof stage->socket[0], "%s/admin.sock", folder);
+    snprintf(stage->socket[0], sizeof stage->socket[0], "%.200s/admin.sock", folder);
     e2e_wait(stage, e2e_leads, NULL);
     process_stop(&stage->coordinator[0], SIGTERM, 10000);
     umount(folder);

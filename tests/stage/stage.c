@@ -365,6 +365,12 @@ bool stage_wait(struct stage *stage, const char *what, stage_condition condition
         if (condition(stage, context)) {
             return true;
         }
+        for (int i = 0; i < STAGE_COORDINATORS; i++) {
+            if (stage->coordinator[i].pid != 0 && !process_alive(&stage->coordinator[i])) {
+                fprintf(stderr, "stage: coordinator %d has ended by itself while waiting: %s\n", i, what);
+                return false;
+            }
+        }
         clock_sleep_ms(20);
     }
     fprintf(stderr, "stage: waited %lld ms in vain: %s\n", (long long)limit_ms, what);
