@@ -391,7 +391,8 @@ bool kube_is_leading(struct kube *kube)
 int kube_review_token(struct kube *kube, const char *token, const char *audience, const char *service_account,
                       char *node_name, size_t node_name_bytes, struct error *error)
 {
-    return review_token(kube->api, token, audience, service_account, node_name, node_name_bytes, error);
+    return review_node_of_token(kube->api, token, audience, service_account, node_name, node_name_bytes,
+                                error);
 }
 
 bool kube_certificate(struct kube *kube, int64_t timeout_ms, const char **cert_file, const char **key_file)

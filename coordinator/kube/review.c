@@ -111,8 +111,9 @@ static int node_of_pod(struct api *api, const cJSON *user, const char *service_a
     return keep_node(name, node_name, bytes, error);
 }
 
-int review_token(struct api *api, const char *token, const char *audience, const char *service_account,
-                 char *node_name, size_t node_name_bytes, struct error *error)
+int review_node_of_token(struct api *api, const char *token, const char *audience,
+                         const char *service_account, char *node_name, size_t node_name_bytes,
+                         struct error *error)
 {
     assert(node_name_bytes > 0 && strchr(service_account, '/'));
     node_name[0] = '\0';

@@ -8,8 +8,9 @@
 #include "common/error.h"
 #include "coordinator/kube/api.h"
 
-// As kube_review_token() in kube.h.
-int review_token(struct api *api, const char *token, const char *audience, const char *service_account,
-                 char *node_name, size_t node_name_bytes, struct error *error);
+// As kube_review_node_of_token() in kube.h.
+int review_node_of_token(struct api *api, const char *token, const char *audience,
+                         const char *service_account, char *node_name, size_t node_name_bytes,
+                         struct error *error);
 
 #endif

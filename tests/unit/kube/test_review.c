@@ -44,7 +44,8 @@ static int review(const struct play *play, char *node, size_t bytes, struct erro
 {
     struct script script;
     script_start(&script, answer, (void *)(uintptr_t)play);
-    int result = review_token(script.api, "tok\"en", "vpsie-coordinator", "vpsie/agent", node, bytes, error);
+    int result =
+        review_node_of_token(script.api, "tok\"en", "vpsie-coordinator", "vpsie/agent", node, bytes, error);
     script_stop(&script);
     return result;
 }
@@ -120,9 +121,10 @@ static void an_empty_or_huge_token_is_not_even_sent(void **state)
     for (int i = 0; i < 20000; i++)
         text_append(&huge, "x");
     script_start(&script, answer, &play);
-    assert_int_equal(review_token(script.api, "", "a", "n/s", node, sizeof(node), &error), -1);
+    assert_int_equal(review_node_of_token(script.api, "", "a", "n/s", node, sizeof(node), &error), -1);
     assert_int_equal(error.code, 401);
-    assert_int_equal(review_token(script.api, huge.bytes, "a", "n/s", node, sizeof(node), &error), -1);
+    assert_int_equal(review_node_of_token(script.api, huge.bytes, "a", "n/s", node, sizeof(node), &error),
+                     -1);
     assert_int_equal(error.code, 401);
     assert_int_equal(script.call_count, 0);
     script_stop(&script);
