@@ -148,6 +148,9 @@ static void sample(struct agent *agent, int64_t now_ms)
     meters_of_sample(&agent->meters, host_view(agent->host), &agent->node, seconds, cpu_seconds);
     metric_set(agent->meters.inspections, (double)host_inspections(agent->host));
     atomic_store(&agent->sampled_ms, now_ms);
+    log_event(LOG_DEBUG, "sample", LOG_I("pods", host_view(agent->host)->pod_count),
+              LOG_F("cpu_milliseconds", cpu_seconds * 1000),
+              LOG_S("readiness", readiness_name(agent->node.state)), LOG_END);
     if (!agent->baseline) {
         agent->baseline = true;
         return;
