@@ -1,0 +1,58 @@
+#include "coordinator/kube/permissions.h"
+
+#define OURS  "autoscaler.vpsie.com"
+#define HOOKS "admissionregistration.k8s.io"
+
+// clang-format off
+const struct permission permissions[] = {
+    {"", "nodes", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "nothing is decided before nodes are known"},
+    {"", "nodes", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "changes of nodes are not seen"},
+    {"", "nodes", "", "get", PERMISSION_CLUSTER, PERMISSION_ANY, "a node cannot be cordoned or labelled"},
+    {"", "nodes", "", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "a node cannot be cordoned or labelled"},
+    {"", "nodes", "", "delete", PERMISSION_CLUSTER, PERMISSION_ANY, "the Node of a deleted machine stays for ever"},
+    {"", "pods", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "nothing is decided before pods are known"},
+    {"", "pods", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "waiting pods are not seen"},
+    {"", "pods", "", "get", PERMISSION_CLUSTER, PERMISSION_ANY, "agents of servers before 1.30 cannot be told apart"},
+    {"", "pods", "", "delete", PERMISSION_CLUSTER, PERMISSION_ANY, "a pod that outlives its time holds its node"},
+    {"", "pods", "eviction", "create", PERMISSION_CLUSTER, PERMISSION_ANY, "no node can be drained"},
+    {"policy", "poddisruptionbudgets", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "nothing is decided before budgets are known"},
+    {"policy", "poddisruptionbudgets", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "changes of budgets are not seen"},
+    {"apps", "daemonsets", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "what a new node must carry is not known"},
+    {"apps", "daemonsets", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "what a new node must carry is not known"},
+    {"storage.k8s.io", "volumeattachments", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "attached volumes are not seen"},
+    {"storage.k8s.io", "volumeattachments", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "attached volumes are not seen"},
+    {OURS, "nodegroups", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "there are no groups to care for"},
+    {OURS, "nodegroups", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "changes of groups are not seen"},
+    {OURS, "nodegroups", "", "get", PERMISSION_CLUSTER, PERMISSION_ANY, "a group's finalizer cannot be set or lifted"},
+    {OURS, "nodegroups", "", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "a group's finalizer cannot be set or lifted"},
+    {OURS, "nodegroups", "status", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "a group's status is not written"},
+    {OURS, "nodegroups", "finalizers", "update", PERMISSION_CLUSTER, PERMISSION_ANY, "some clusters refuse VPSieNodes that hold their group"},
+    {OURS, "vpsienodes", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "what was begun is not known"},
+    {OURS, "vpsienodes", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "what was begun is not known"},
+    {OURS, "vpsienodes", "", "get", PERMISSION_CLUSTER, PERMISSION_ANY, "a VPSieNode's finalizer cannot be lifted"},
+    {OURS, "vpsienodes", "", "create", PERMISSION_CLUSTER, PERMISSION_ANY, "no machine can be ordered"},
+    {OURS, "vpsienodes", "", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "no machine can be ordered"},
+    {OURS, "vpsienodes", "", "delete", PERMISSION_CLUSTER, PERMISSION_ANY, "VPSieNodes of deleted machines stay"},
+    {OURS, "vpsienodes", "status", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "no machine can be ordered"},
+    {OURS, "autoscalerconfigs", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "limits of the whole cluster are not known"},
+    {OURS, "autoscalerconfigs", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "limits of the whole cluster are not known"},
+    {"events.k8s.io", "events", "", "create", PERMISSION_CLUSTER, PERMISSION_ANY, "people see no events"},
+    {"events.k8s.io", "events", "", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "people see no events"},
+    {"authentication.k8s.io", "tokenreviews", "", "create", PERMISSION_CLUSTER, PERMISSION_ANY, "no agent is believed, so no node is removed"},
+    {HOOKS, "validatingwebhookconfigurations", "", "get", PERMISSION_CLUSTER, PERMISSION_NAME_HOOKS, "leftovers of the predecessor are not seen"},
+    {HOOKS, "mutatingwebhookconfigurations", "", "get", PERMISSION_CLUSTER, PERMISSION_NAME_HOOKS, "leftovers of the predecessor are not seen"},
+    {"discovery.k8s.io", "endpointslices", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "leftovers of the predecessor are not seen"},
+    {"coordination.k8s.io", "leases", "", "create", PERMISSION_LEASE, PERMISSION_ANY, "the first leader cannot begin"},
+    {"coordination.k8s.io", "leases", "", "get", PERMISSION_LEASE, PERMISSION_NAME_LEASE, "nobody can lead"},
+    {"coordination.k8s.io", "leases", "", "update", PERMISSION_LEASE, PERMISSION_NAME_LEASE, "nobody can lead"},
+    {"", "secrets", "", "list", PERMISSION_CREDENTIALS, PERMISSION_NAME_CREDENTIALS, "the VPSie credentials cannot be read"},
+    {"", "secrets", "", "watch", PERMISSION_CREDENTIALS, PERMISSION_NAME_CREDENTIALS, "new VPSie credentials are not seen"},
+    {"", "secrets", "", "create", PERMISSION_OWN, PERMISSION_ANY, "the certificate for agents cannot be kept"},
+    {"", "secrets", "", "get", PERMISSION_OWN, PERMISSION_NAME_TLS, "the certificate for agents cannot be kept"},
+    {"", "secrets", "", "update", PERMISSION_OWN, PERMISSION_NAME_TLS, "the certificate for agents cannot be renewed"},
+    {"", "configmaps", "", "create", PERMISSION_OWN, PERMISSION_ANY, "agents do not learn whom to trust"},
+    {"", "configmaps", "", "get", PERMISSION_OWN, PERMISSION_NAME_CA, "agents do not learn whom to trust"},
+    {"", "configmaps", "", "update", PERMISSION_OWN, PERMISSION_NAME_CA, "agents do not learn whom to trust"},
+};
+// clang-format on
+const size_t permission_count = sizeof permissions / sizeof permissions[0];
