@@ -22,7 +22,7 @@
 struct core;
 struct command;
 
-// ------------------------------------------------------------------------------------------------ requests
+// ---- requests
 enum admin_command {
     ADMIN_STATUS,
     ADMIN_GROUPS,
@@ -53,8 +53,7 @@ void admin_request_free(struct admin_request *request);
 // The event that carries a pause, resume or release to the core; NULL for commands that only read.
 struct event *admin_request_event(const struct admin_request *request);
 
-// ------------------------------------------------------------------------------------------------ replies
-// All return malloc'ed JSON text.
+// ---- replies All return malloc'ed JSON text.
 char *admin_error_reply(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *admin_operator_reply(const struct command *command); // a COMMAND_OPERATOR_REPLY
 
@@ -74,7 +73,7 @@ char *view_render(struct core *core, const struct view_extra *extra, const struc
 // The core's state as vpsie_autoscaler_* metrics; on the core's thread, at most once a second.
 void metrics_from_core(struct core *core);
 
-// ------------------------------------------------------------------------------------------------ the server
+// ---- the server
 struct admin;
 
 // Takes a request over (admin_request_free() it, then or later); called on NNG's threads, must not wait.
@@ -97,8 +96,7 @@ void admin_problem(struct admin *admin, char *buffer, size_t bytes);
 void admin_reply(struct admin *admin, uint64_t request_id, char *json);
 void admin_stop(struct admin *admin); // NULL is fine; the socket file is gone afterwards
 
-// ------------------------------------------------------------------------------------------------ the client
-// `vpsie-coordinator status ...`; argv[0] is the command's name.
+// ---- the client `vpsie-coordinator status ...`; argv[0] is the command's name.
 // Exit status: 0 done, 1 the coordinator says no, 2 wrong usage, 3 no coordinator to be reached.
 enum client_status { CLIENT_DONE = 0, CLIENT_REFUSED = 1, CLIENT_USAGE = 2, CLIENT_UNREACHABLE = 3 };
 int client_main(int argc, char **argv);

@@ -75,7 +75,7 @@ struct ask {
     int64_t every_ms;
 };
 
-// ------------------------------------------------------------------------------------------------ arguments
+// ---- arguments
 
 static bool looks_like_interval(const char *word)
 {
@@ -138,7 +138,7 @@ static int understand(int argc, char **argv, struct ask *ask, struct error *erro
     return ask->request != NULL ? 0 : -1;
 }
 
-// ------------------------------------------------------------------------------------------------ the screen
+// ---- the screen
 
 static struct screen screen_now(const struct ask *ask)
 {
@@ -170,8 +170,7 @@ static void write_out(const char *bytes, size_t length)
     fflush(stdout);
 }
 
-// ------------------------------------------------------------------------------------------------ asking
-// once
+// ---- asking once
 
 static void delete_json(cJSON **json)
 {
@@ -225,7 +224,7 @@ static int ask_once(const struct ask *ask, const char *command)
     return status;
 }
 
-// ------------------------------------------------------------------------------------------------ watching
+// ---- watching
 
 static void stop_watching(int signal_number)
 {

@@ -11,7 +11,7 @@ struct show {
     bool all;
 };
 
-// ------------------------------------------------------------------------------------------------ reading
+// ---- reading
 
 static const char *string_of(const cJSON *json, const char *name)
 {
@@ -89,7 +89,7 @@ static const char *or_dash(const char *text)
     return text[0] != '\0' ? text : "-";
 }
 
-// ------------------------------------------------------------------------------------------------ status
+// ---- status
 
 static enum paint state_paint(const char *state)
 {
@@ -198,7 +198,7 @@ static void show_status(struct show *show)
     screen_line(show->screen);
 }
 
-// ------------------------------------------------------------------------------------------------ lists
+// ---- lists
 
 static void show_empty(struct show *show, const char *text)
 {
@@ -344,7 +344,7 @@ static void show_actions(struct show *show)
     table_print(&table, show->screen);
 }
 
-// ------------------------------------------------------------------------------------------------ explain
+// ---- explain
 
 // A rule that passes on nothing: shown only when all are asked for.
 static bool tells_nothing(const cJSON *rule)
@@ -435,7 +435,7 @@ static void show_explain(struct show *show)
         show_advice(show, "THEN", string_of(reply, "then"));
 }
 
-// ------------------------------------------------------------------------------------------------ any reply
+// ---- any reply
 
 void client_show(struct screen *screen, enum admin_command command, const cJSON *reply, bool all)
 {

@@ -63,8 +63,7 @@ struct admin {
     char problem[PROBLEM_BYTES_MAX]; // under lock
 };
 
-// ------------------------------------------------------------------------------------------------ who may
-// speak
+// ---- who may speak
 
 static void refuse_strangers(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
@@ -79,8 +78,7 @@ static void refuse_strangers(nng_pipe pipe, nng_pipe_ev event, void *argument)
     nng_pipe_close(pipe);
 }
 
-// ------------------------------------------------------------------------------------------------ one
-// exchange
+// ---- one exchange
 
 static void receive_next(struct worker *worker)
 {
@@ -203,7 +201,7 @@ void admin_reply(struct admin *admin, uint64_t request_id, char *json)
         free(json);
 }
 
-// ------------------------------------------------------------------------------------------------ the socket
+// ---- the socket
 
 static void set_problem(struct admin *admin, const char *text)
 {
@@ -308,8 +306,7 @@ static void *keep(void *argument)
     return NULL;
 }
 
-// ------------------------------------------------------------------------------------------------ start,
-// stop
+// ---- start, stop
 
 static int open_socket(struct admin *admin, struct error *error)
 {

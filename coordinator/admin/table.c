@@ -14,7 +14,7 @@ struct table_row {
     struct table_row *next;
 };
 
-// ------------------------------------------------------------------------------------------------ characters
+// ---- characters
 
 // The next character's bytes; one for what is no UTF-8.
 static size_t character(const char *text)
@@ -109,7 +109,7 @@ void screen_line(struct screen *screen)
     screen->column = 0;
 }
 
-// ------------------------------------------------------------------------------------------------ tables
+// ---- tables
 
 struct table table_create(struct arena *arena, const char *titles)
 {

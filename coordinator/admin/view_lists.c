@@ -4,7 +4,7 @@
 #include "coordinator/admin/view.h"
 #include "coordinator/decide/describe.h"
 
-// ------------------------------------------------------------------------------------------------ groups
+// ---- groups
 
 struct sums { // of a group's nodes in service
     double cpu, memory, cpu_requested, memory_requested, cpu_used, memory_used;
@@ -93,7 +93,7 @@ void view_groups(struct view *view)
     json_put_end(&view->json);
 }
 
-// ------------------------------------------------------------------------------------------------ nodes
+// ---- nodes
 
 static const char *node_state(const struct node *node, const struct life *life)
 {
@@ -187,7 +187,7 @@ void view_nodes(struct view *view)
     coming_machines(view);
 }
 
-// ------------------------------------------------------------------------------------------------ agents
+// ---- agents
 
 static void one_agent(struct view *view, const struct agent *agent)
 {
@@ -236,7 +236,7 @@ void view_agents(struct view *view)
     json_put_end(&view->json);
 }
 
-// ------------------------------------------------------------------------------------------------ pods
+// ---- pods
 
 static const char *pod_state(const struct core *core, const struct pod *pod)
 {
@@ -283,7 +283,7 @@ void view_pods(struct view *view)
     json_put_integer(json, "more", all - shown);
 }
 
-// ------------------------------------------------------------------------------------------------ decisions
+// ---- decisions
 
 void view_decision(struct view *view, const char *name, const struct decision *decision)
 {

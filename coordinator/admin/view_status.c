@@ -44,7 +44,7 @@ const char *view_state(const struct core *core, char *detail, size_t bytes)
     return "ACTING";
 }
 
-// ------------------------------------------------------------------------------------------------ needs you
+// ---- needs you
 
 static void need(struct view *view, const char *what, const char *look)
 {
@@ -155,7 +155,7 @@ static void need_doors(struct view *view)
         need(view, extra->vpsie_detail, "see the coordinator's log");
 }
 
-// ------------------------------------------------------------------------------------------------ all of it
+// ---- all of it
 
 static void heading(struct view *view)
 {

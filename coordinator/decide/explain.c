@@ -12,7 +12,7 @@ static void add_row(struct explanation *out, struct arena *arena, const char *na
     explanation_add(out, arena, name, &answer);
 }
 
-// ------------------------------------------------------------------------------------------------ a node
+// ---- a node
 
 static void add_plan_rows(struct core *core, struct node *node, struct arena *arena, struct explanation *out,
                           struct node_answer *first)
@@ -83,7 +83,7 @@ bool explain_node(struct core *core, struct arena *arena, const char *name, stru
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------ a pod
+// ---- a pod
 
 static void explain_bound(struct core *core, struct arena *arena, const struct pod *pod,
                           struct explanation *out)
@@ -210,7 +210,7 @@ bool explain_pod(struct core *core, struct arena *arena, const char *space, cons
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------ a group
+// ---- a group
 
 static void add_size_row(struct core *core, struct arena *arena, struct group *group, struct explanation *out,
                          struct growth *growth)

@@ -21,7 +21,7 @@ struct status { // of one group, as it is now
     struct condition_facts conditions[GROUP_CONDITIONS];
 };
 
-// ------------------------------------------------------------------------------------------------ conditions
+// ---- conditions
 
 static void set_condition(struct status *status, enum group_condition which, bool on, const char *reason,
                           const char *message)
@@ -129,7 +129,7 @@ static void make_conditions(struct status *status, struct arena *arena)
                   arena_printf(arena, "maxNodes %d", facts->max_nodes));
 }
 
-// ------------------------------------------------------------------------------------------------ for people
+// ---- for people
 
 // One phrase: what somebody who looks at `status` wants to know first.
 static void say_doing(struct status *status)
@@ -170,7 +170,7 @@ static void say_doing(struct status *status)
         snprintf(life->doing, bytes, "%s", life->problem[0] != '\0' ? "see explain group" : "steady");
 }
 
-// ------------------------------------------------------------------------------------------------ writing
+// ---- writing
 
 static const char *node_state(const struct intention *intention)
 {

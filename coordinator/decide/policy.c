@@ -66,17 +66,9 @@ void policy_event(struct core *core, const struct event *event)
             core->policy->look_wanted = true;
         break;
     case EVENT_AGENT_REPORT: node_changed(core, event->report->node_name); break;
-    case EVENT_OUTCOME:
-        // offers or VPSie groups may have arrived, an order may have been refused
-        if (event->outcome.offer_count > 0 || event->outcome.group_count > 0 ||
-            event->outcome.outcome != OUTCOME_OK)
-            core->policy->look_wanted = true;
-        group_status_event(core, event);
-        break;
+    case EVENT_OUTCOME: group_status_event(core, event); break;
     case EVENT_KUBE_SYNCED:
-    case EVENT_LEADER:
-    case EVENT_VPSIE_STATE:
-    case EVENT_OPERATOR: core->policy->look_wanted = true; break;
+    case EVENT_LEADER: core->policy->look_wanted = true; break;
     default: break;
     }
 }

@@ -28,8 +28,10 @@ struct policy_said {
 struct policy_shared {
     struct arena *scratch; // of one look; reset by the next
     // scale up
-    bool look_wanted;      // something changed that may help: a group, the configuration, offers
+    bool look_wanted;      // something changed that may help: a group, the configuration
     uint64_t look_version; // cluster->version of the last look
+    uint64_t look_brakes;  // which brakes were on then, and whether anything could be written
+    uint32_t look_coming;  // machines on their way then, after its orders
     int64_t looked_ms;
     int64_t look_due_ms;        // a time at which a limit passes by itself (backoff, cooldown, grace)
     uint32_t waiting, helpless; // pods, as of the last look
@@ -80,7 +82,8 @@ struct group_life_private {
 // Made on first use, as group_life().
 struct group_life_private *group_policy(struct core *core, struct group *group);
 
-// ---------------------------------------------------------------------------------------- small questions
+// ---- small questions
+
 // Does this pod wait for a machine: unbound, unschedulable, not gated, not being deleted, not terminal, not
 // below the priority cut-off, not served by preemption.
 bool policy_pod_waits(const struct core *core, const struct pod *pod);
@@ -100,7 +103,8 @@ bool policy_group_paused(const struct group *group);
 const char *decision_kind_name(enum decision_kind kind);
 const char *brake_name(enum brake brake);
 
-// ---------------------------------------------------------------------------------------- rules in common
+// ---- rules in common
+
 // What one rule answers. Words are only made when somebody reads them.
 struct answer {
     enum rule_verdict verdict;
@@ -116,7 +120,8 @@ struct answer {
 void explanation_add(struct explanation *out, struct arena *arena, const char *name,
                      const struct answer *answer);
 
-// ---------------------------------------------------------------------------------------- may a group grow
+// ---- may a group grow
+
 // One table of rules for ordering: scale_up stops at the first that blocks, explain runs them all.
 struct growth {
     uint32_t room;        // machines that the group may order now; 0 when a rule blocks
@@ -130,7 +135,8 @@ struct growth policy_growth(struct core *core, struct group *group);
 struct growth policy_growth_explain(struct core *core, struct group *group, struct arena *arena,
                                     struct explanation *out);
 
-// ---------------------------------------------------------------------------------------- may a node go
+// ---- may a node go
+
 // One table of rules for removal: scale_down stops at the first that does not pass, explain runs them all.
 struct node_answer {
     enum rule_verdict verdict;
@@ -164,7 +170,8 @@ struct node_fit {
 };
 struct node_fit policy_node_fit(struct core *core, struct node *node, struct arena *arena);
 
-// ---------------------------------------------------------------------------------------- money
+// ---- money
+
 // By VPSie's own prices an hour; an approximation: machines are counted every few seconds, and what was spent
 // before this coordinator led is taken from the ages of the machines that are still there.
 struct policy_cost {
@@ -176,7 +183,8 @@ double policy_group_price(struct core *core, struct group *group); // one machin
 struct policy_cost policy_cost(struct core *core);
 void policy_cost_update(struct core *core);
 
-// ---------------------------------------------------------------------------------------- places to pack on
+// ---- places to pack on
+
 // Free space as decisions see it: nodes in service less what leaves, the pods of leaving nodes put first,
 // then machines on their way in the order they were decided.
 struct free_space {

@@ -25,11 +25,25 @@ static void rule_managed(struct node_case *seen, struct answer *answer)
 
 static void rule_in_service(struct node_case *seen, struct answer *answer)
 {
-    bool ready = seen->life != NULL && seen->life->step == LIFE_READY;
+    bool leaving = seen->intention != NULL && seen->intention->facts.deletion_ms != 0;
+    bool ready = seen->life != NULL && seen->life->step == LIFE_READY && !leaving;
     answer->verdict = ready ? RULE_PASS : RULE_WAITS;
-    ANSWER_SAY(answer, saw, "%s", seen->life == NULL ? "unknown" : life_step_name(seen->life->step));
+    ANSWER_SAY(answer, saw, "%s",
+               leaving              ? "its VPSieNode is being deleted"
+               : seen->life == NULL ? "unknown"
+                                    : life_step_name(seen->life->step));
     ANSWER_SAY(answer, limit, "%s", life_step_name(LIFE_READY));
     ANSWER_SAY(answer, change, "passes when the machine is in service");
+}
+
+// What VPSie does not list, it cannot be asked to delete.
+static void rule_listed(struct node_case *seen, struct answer *answer)
+{
+    bool listed = life_machine_listed(seen->node);
+    answer->verdict = listed ? RULE_PASS : RULE_WAITS;
+    ANSWER_SAY(answer, saw, "%s", listed ? "yes" : "no");
+    ANSWER_SAY(answer, limit, "yes");
+    ANSWER_SAY(answer, change, "passes when VPSie lists the machine");
 }
 
 static void rule_enabled(struct node_case *seen, struct answer *answer)
@@ -362,6 +376,7 @@ const struct node_rule NODE_RULES[] = {
     {"underused, measured", rule_measured, false},
     {"scale down", rule_enabled, false},
     {"brakes", rule_brakes, false},
+    {"in VPSie's list", rule_listed, false},
     {"protection", rule_protection, false},
     {"cordon", rule_cordon, false},
     {"allowed hours", rule_hours, false},

@@ -12,6 +12,8 @@
 
 // Plans tried in one look: the rest waits for the next one.
 #define PLANS_MAX 200u
+// Names of nodes in a decision's line.
+#define NAMES_MAX 8u
 
 struct leaver { // a node that passes all rules
     struct node *node;
@@ -55,8 +57,7 @@ void scale_down_consider(struct core *core)
         core_wake_at(core, core->policy->shrink_due_ms);
 }
 
-// ------------------------------------------------------------------------------------------------ when to
-// look
+// ---- when to look
 
 static bool shrink_due(struct core *core)
 {
@@ -81,8 +82,7 @@ static void come_back(struct shrink *shrink, int64_t due_ms)
         policy->shrink_due_ms = due_ms;
 }
 
-// ------------------------------------------------------------------------------------------------ who could
-// go
+// ---- who could go
 
 static double larger_share(const struct node *node)
 {
@@ -128,8 +128,7 @@ static void find_leavers(struct shrink *shrink)
         qsort(shrink->leavers, shrink->count, sizeof(struct leaver), by_gain);
 }
 
-// ------------------------------------------------------------------------------------------------ the
-// picture
+// ---- the picture
 
 static void put_waiting(struct core *core, struct arena *arena, struct packing *packing, bool *taken)
 {
@@ -192,8 +191,7 @@ static void picture(struct shrink *shrink)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ a set that
-// fits
+// ---- a set that fits
 
 static uint32_t place_of(const struct packing *packing, const struct node *node)
 {
@@ -292,84 +290,101 @@ static void choose(struct shrink *shrink)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ the
-// decision
+// ---- the decision
 
 static void append_name(char *names, size_t bytes, uint32_t index, const char *name)
 {
     size_t used = strlen(names);
-    if (index < 8)
+    if (index < NAMES_MAX)
         snprintf(names + used, bytes - used, " %.60s", name);
 }
 
-static struct decision *decide_for_group(struct shrink *shrink, struct group *group)
+struct removal { // of one group, in words
+    uint32_t nodes;
+    const char *only; // the node, when it is one
+    char summary[700], reason[200];
+};
+
+static bool describe_removal(const struct shrink *shrink, const struct group *group, struct removal *removal)
 {
-    char names[600] = "", summary[700], reason[200];
-    uint32_t nodes = 0, pods = 0;
+    char names[600] = "";
+    uint32_t pods = 0;
     double use = 0, price = 0;
-    const char *only = "";
+    *removal = (struct removal){.only = ""};
     for (uint32_t i = 0; i < shrink->count; i++) {
         const struct leaver *leaver = &shrink->leavers[i];
         if (!leaver->chosen || leaver->node->intention->group != group)
             continue;
-        append_name(names, sizeof(names), nodes, leaver->node->name);
-        nodes++;
+        append_name(names, sizeof(names), removal->nodes++, leaver->node->name);
         pods += leaver->pods;
         price += leaver->price_hour;
         use = leaver->use > use ? leaver->use : use;
-        only = leaver->node->name;
+        removal->only = leaver->node->name;
     }
-    if (nodes == 0)
-        return NULL;
-    if (nodes > 8)
-        snprintf(summary, sizeof(summary), "remove%s and %u more", names, nodes - 8);
+    if (removal->nodes > NAMES_MAX)
+        snprintf(removal->summary, sizeof(removal->summary), "remove%s and %u more", names,
+                 removal->nodes - NAMES_MAX);
     else
-        snprintf(summary, sizeof(summary), "remove%s", names);
+        snprintf(removal->summary, sizeof(removal->summary), "remove%s", names);
     if (pods == 0)
-        snprintf(reason, sizeof(reason), "empty, saves $%.2f/h", price);
+        snprintf(removal->reason, sizeof(removal->reason), "empty, saves $%.2f/h", price);
     else
-        snprintf(reason, sizeof(reason),
+        snprintf(removal->reason, sizeof(removal->reason),
                  "underused, at most %.0f%% requested; %u pod%s fit%s elsewhere; saves $%.2f/h", use, pods,
                  policy_plural(pods), pods == 1 ? "s" : "", price);
-    bool write = core_may_write(shrink->core);
-    struct group_life_private *policy = group_policy(shrink->core, group);
-    uint64_t hash = policy_hash(0, summary);
+    return removal->nodes > 0;
+}
+
+static void begin_removals(struct shrink *shrink, struct group *group, uint64_t decision_id)
+{
+    struct core *core = shrink->core;
+    group_life(core, group)->last_scale_down_ms = core->now_ms;
+    core->policy->last_removal_ms = core->now_ms;
+    for (uint32_t i = 0; i < shrink->count; i++) {
+        struct leaver *leaver = &shrink->leavers[i];
+        if (!leaver->chosen || leaver->node->intention->group != group)
+            continue;
+        // every condition of life_remove() is one of the rules: what passed them begins
+        bool begun = life_remove(core, leaver->node, REMOVAL_VOLUNTARY, decision_id);
+        assert(begun);
+        (void)begun;
+    }
+}
+
+// A dry decision is made once, as nothing comes of it.
+static void remove_of_group(struct shrink *shrink, struct group *group)
+{
+    struct core *core = shrink->core;
+    struct removal removal;
+    if (!describe_removal(shrink, group, &removal))
+        return;
+    bool write = core_may_write(core);
+    struct group_life_private *policy = group_policy(core, group);
+    uint64_t hash = policy_hash(0, removal.summary);
     if (!write && policy->dry_removal_hash == hash)
-        return NULL; // said already, and nothing came of it
+        return;
     policy->dry_removal_hash = write ? 0 : hash;
-    struct decision *decision = core_decide(shrink->core, DECISION_REMOVE, group->facts.name,
-                                            nodes == 1 ? only : "", summary, reason);
-    core_note(shrink->core, NOTE_INFO, decision->id,
-              arena_printf(shrink->arena, "group %s", group->facts.name), "D%llu %s   %s%s",
-              (unsigned long long)decision->id, summary, reason, write ? "" : " (not done: dry)");
-    if (write)
-        core_event_group(shrink->core, group, decision->id, false, "ScaleDown", "D%llu %s: %s",
-                         (unsigned long long)decision->id, summary, reason);
-    return decision;
+    const struct decision *decision =
+        core_decide(core, DECISION_REMOVE, group->facts.name, removal.nodes == 1 ? removal.only : "",
+                    removal.summary, removal.reason);
+    uint64_t id = decision->id;
+    core_note(core, NOTE_INFO, id, arena_printf(shrink->arena, "group %s", group->facts.name),
+              "D%llu %s   %s%s", (unsigned long long)id, removal.summary, removal.reason,
+              write ? "" : " (not done: dry)");
+    if (!write)
+        return;
+    core_event_group(core, group, id, false, "ScaleDown", "D%llu %s: %s", (unsigned long long)id,
+                     removal.summary, removal.reason);
+    begin_removals(shrink, group, id);
 }
 
 static void remove_chosen(struct shrink *shrink)
 {
-    struct core *core = shrink->core;
-    for (uint32_t g = 0; g < core->cluster->group_count; g++) {
-        struct group *group = core->cluster->groups[g];
-        struct decision *decision = decide_for_group(shrink, group);
-        if (decision == NULL || !core_may_write(core))
-            continue;
-        uint64_t id = decision->id;
-        for (uint32_t i = 0; i < shrink->count; i++) {
-            struct leaver *leaver = &shrink->leavers[i];
-            if (!leaver->chosen || leaver->node->intention->group != group ||
-                !life_remove(core, leaver->node, REMOVAL_VOLUNTARY, id))
-                continue;
-            group_life(core, group)->last_scale_down_ms = core->now_ms;
-            core->policy->last_removal_ms = core->now_ms;
-        }
-    }
+    for (uint32_t g = 0; g < shrink->core->cluster->group_count; g++)
+        remove_of_group(shrink, shrink->core->cluster->groups[g]);
 }
 
-// ------------------------------------------------------------------------------------------------ for
-// explain
+// ---- for explain
 
 struct node_fit policy_node_fit(struct core *core, struct node *node, struct arena *arena)
 {

@@ -99,8 +99,23 @@ void scale_up_consider(struct core *core)
     remember(look);
 }
 
-// ------------------------------------------------------------------------------------------------ when to
-// look
+// ---- when to look
+
+static uint64_t brakes_on(const struct core *core)
+{
+    uint64_t on = core_may_write(core);
+    for (int i = 0; i < BRAKE_COUNT; i++)
+        on = on << 1 | core->brakes[i].on;
+    return on;
+}
+
+// Has anything changed that could let a pod be helped, or make it wait again? Not what we ordered ourselves.
+static bool anything_new(const struct core *core)
+{
+    const struct policy_shared *policy = core->policy;
+    return policy->look_wanted || policy->look_version != core->cluster->version ||
+           policy->look_brakes != brakes_on(core) || policy->look_coming != policy_coming(core);
+}
 
 static bool look_due(struct core *core)
 {
@@ -120,7 +135,7 @@ static bool look_due(struct core *core)
         return true;
     if (policy->look_due_ms > 0)
         core_wake_at(core, policy->look_due_ms);
-    if (!policy->look_wanted && policy->look_version == core->cluster->version)
+    if (!anything_new(core))
         return false;
     int64_t next_ms = policy->looked_ms + POLICY_LOOK_AGAIN_MS;
     if (policy->looked_ms == 0 || core->now_ms >= next_ms)
@@ -129,7 +144,7 @@ static bool look_due(struct core *core)
     return false;
 }
 
-// ------------------------------------------------------------------------------------------------ a decision
+// ---- a decision
 
 static void order(struct look *look, struct candidate *candidate, uint32_t machines, const char *reason,
                   uint64_t *decision_id)
@@ -192,8 +207,7 @@ static void meet_minimums(struct look *look)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ dealing
-// out
+// ---- dealing out
 
 static struct pod *own(const struct pod *pod)
 {
@@ -299,7 +313,7 @@ static void deal(struct look *look)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ choosing
+// ---- choosing
 
 static const struct template_node *template_of(struct look *look, struct candidate *candidate)
 {
@@ -446,7 +460,7 @@ static void order_for_pods(struct look *look)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ the rest
+// ---- the rest
 
 // How near a group is to serving a pod: the higher, the nearer. Between the two: the check that failed, in
 // the order of checks.
@@ -547,6 +561,8 @@ static void remember(struct look *look)
     struct policy_shared *policy = core->policy;
     // after our own orders: they are no news to us
     policy->look_version = core->cluster->version;
+    policy->look_brakes = brakes_on(core);
+    policy->look_coming = policy_coming(core);
     policy->waiting = look->count;
     policy->helpless = look->helpless;
     policy->oldest_helpless_ms = look->oldest_helpless_ms;

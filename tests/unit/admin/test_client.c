@@ -14,7 +14,7 @@
 #include "common/clock.h"
 #include "coordinator/admin/client.h"
 
-// ------------------------------------------------------------------------------------------------ words
+// ---- words
 
 static void asks(const char *command, const char *expected, int count, const char *const *words)
 {
@@ -71,7 +71,7 @@ static void words_that_make_no_sense_are_told_the_usage(void **state)
     wrong("reboot", "is no command", 0, NULL);
 }
 
-// ------------------------------------------------------------------------------------------------ screens
+// ---- screens
 
 static void looks(enum admin_command command, int width, const char *reply, const char *expected)
 {
@@ -156,8 +156,7 @@ static void a_reply_without_anything_in_it_is_still_shown(void **state)
     looks(ADMIN_PAUSE, 80, "{\"ok\":true,\"text\":\"paused\"}", "paused\n");
 }
 
-// ------------------------------------------------------------------------------------------------ the
-// program
+// ---- the program
 
 static char directory[] = "/tmp/client-test-XXXXXX";
 static char socket_path[100], out_path[100];

@@ -91,7 +91,7 @@ static void usual_cluster(void)
     stage_wait(stage, 2000);
 }
 
-// ------------------------------------------------------------------------------------------------ status
+// ---- status
 
 static void an_acting_coordinator_says_so_and_needs_nobody(void **state)
 {
@@ -158,7 +158,7 @@ static void what_needs_a_person_comes_with_the_command_to_look(void **state)
     cJSON_Delete(json);
 }
 
-// ------------------------------------------------------------------------------------------------ lists
+// ---- lists
 
 static void nodes_say_what_keeps_them(void **state)
 {
@@ -226,8 +226,7 @@ static void agents_are_listed_and_missing_ones_named(void **state)
     cJSON_Delete(json);
 }
 
-// ------------------------------------------------------------------------------------------------ explain,
-// snapshot
+// ---- explain, snapshot
 
 static void explanations_are_told_rule_by_rule(void **state)
 {
@@ -306,7 +305,7 @@ static void a_standby_answers_too(void **state)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ metrics
+// ---- metrics
 
 static double gauge(const char *name, const char *labels)
 {

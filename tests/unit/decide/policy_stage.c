@@ -7,15 +7,119 @@
 
 #define APP_LABEL "app"
 
-// ------------------------------------------------------------------------------------------------ the core
+// ---- the core
 
-static void offer(struct stage *stage)
+static const struct offer_facts OFFERS[] = {
+    {.id = 10, .name = "small", .cpu = 4, .memory_mb = 8192, .disk_gb = 80, .price_hour = 0.05},
+    {.id = 20, .name = "large", .cpu = 8, .memory_mb = 16384, .disk_gb = 160, .price_hour = 0.09},
+};
+
+void stage_destroy(struct stage *stage)
 {
-    const struct offer_facts offers[] = {
-        {.id = 10, .name = "small", .cpu = 4, .memory_mb = 8192, .disk_gb = 80, .price_hour = 0.05},
-        {.id = 20, .name = "large", .cpu = 8, .memory_mb = 16384, .disk_gb = 160, .price_hour = 0.09},
-    };
-    cluster_put_offers(stage->core->cluster, STAGE_DATACENTER, stage->now_ms, offers, 2);
+    core_destroy(stage->core);
+    commands_destroy(stage->out);
+    free(stage);
+}
+
+// What VPSie lists: a machine for every VPSieNode in service.
+static struct machine_facts *machines(struct stage *stage, struct arena *arena, uint32_t *count)
+{
+    const struct cluster *cluster = stage->core->cluster;
+    struct machine_facts *all = ARENA_ARRAY(arena, struct machine_facts, cluster->intention_count + 1);
+    for (uint32_t i = 0; i < cluster->intention_count; i++) {
+        const struct intention_facts *facts = &cluster->intentions[i]->facts;
+        if (facts->identifier[0] == '\0')
+            continue;
+        all[(*count)++] = (struct machine_facts){.id = facts->vpsie_instance_id,
+                                                 .identifier = facts->identifier,
+                                                 .hostname = facts->hostname,
+                                                 .default_ip = "",
+                                                 .private_ip = "",
+                                                 .role = MACHINE_ROLE_WORKER,
+                                                 .datacenter_id = STAGE_DATACENTER,
+                                                 .status = "active",
+                                                 .created_ms = facts->created_ms,
+                                                 .cpu = 4,
+                                                 .memory_mb = 8192};
+    }
+    return all;
+}
+
+static struct vpsie_group_facts *vpsie_groups(struct stage *stage, struct arena *arena, uint32_t *count)
+{
+    const struct cluster *cluster = stage->core->cluster;
+    struct vpsie_group_facts *all = ARENA_ARRAY(arena, struct vpsie_group_facts, cluster->group_count + 1);
+    for (uint32_t i = 0; i < cluster->group_count; i++) {
+        const struct group *group = cluster->groups[i];
+        if (group->facts.status_vpsie_group_id == 0)
+            continue;
+        all[(*count)++] = (struct vpsie_group_facts){.id = group->facts.status_vpsie_group_id,
+                                                     .identifier = group->facts.name,
+                                                     .name = group->facts.name,
+                                                     .size_id = group->facts.kube_size_id,
+                                                     .cpu = 4,
+                                                     .memory_mb = 8192,
+                                                     .disk_gb = 80,
+                                                     .nodes_count = (int32_t)group->intention_count,
+                                                     .datacenter_id = STAGE_DATACENTER,
+                                                     .active = true};
+    }
+    return all;
+}
+
+static struct event *answer_to(struct stage *stage, const struct command *command)
+{
+    struct event *event = event_create(EVENT_OUTCOME);
+    event->outcome.command_id = command->id;
+    event->outcome.outcome = OUTCOME_OK;
+    event->outcome.detail = event->outcome.uid = event->outcome.resource_version = "";
+    event->outcome.fresh.predecessor_webhook_names = "";
+    event->outcome.fresh.saved = (struct saved_state){.paused = stage->core->paused, .paused_reason = ""};
+    if (command->kind == COMMAND_VPSIE_LIST_MACHINES)
+        event->outcome.machines = machines(stage, event->arena, &event->outcome.machine_count);
+    else if (command->kind == COMMAND_VPSIE_LIST_GROUPS)
+        event->outcome.groups = vpsie_groups(stage, event->arena, &event->outcome.group_count);
+    else if (command->kind == COMMAND_VPSIE_LIST_OFFERS) {
+        event->outcome.offers = OFFERS;
+        event->outcome.offer_count = 2;
+    }
+    return event;
+}
+
+static bool answers(const struct stage *stage, const struct command *command)
+{
+    return command->kind == COMMAND_VPSIE_LIST_MACHINES || command->kind == COMMAND_VPSIE_LIST_GROUPS ||
+           command->kind == COMMAND_VPSIE_LIST_OFFERS || command->kind == COMMAND_KUBE_LIST_FRESH ||
+           (command->kind == COMMAND_KUBE_GROUP_STATUS && !stage->status_by_hand);
+}
+
+static void one_step(struct stage *stage, struct event *event)
+{
+    event->now_ms = stage->now_ms;
+    core_step(stage->core, event, stage->out);
+    event_destroy(event);
+}
+
+void stage_step(struct stage *stage, struct event *event)
+{
+    one_step(stage, event);
+    while (stage->looked_at < stage->out->count) {
+        const struct command *command = stage->out->items[stage->looked_at++];
+        if (answers(stage, command))
+            one_step(stage, answer_to(stage, command));
+    }
+}
+
+static void take_over(struct stage *stage)
+{
+    stage_step(stage, event_create(EVENT_KUBE_SYNCED));
+    struct event *event = event_create(EVENT_LEADER);
+    event->leader.leading = true;
+    event->leader.term = 1;
+    event->leader.identity = event->leader.holder = "us";
+    event->leader.saved.paused_reason = "";
+    stage_step(stage, event);
+    assert(stage->core->taken_over);
 }
 
 struct stage *stage_create(void)
@@ -26,25 +130,9 @@ struct stage *stage_create(void)
     stage->core = core_create(&config);
     stage->out = commands_create();
     stage->now_ms = STAGE_START_MS;
-    struct core *core = stage->core;
-    core->synced = core->leading = core->taken_over = core->kube_reachable = core->cloud_usable = true;
-    core->term = 1;
-    offer(stage);
+    cluster_put_offers(stage->core->cluster, STAGE_DATACENTER, stage->now_ms, OFFERS, 2);
+    take_over(stage);
     return stage;
-}
-
-void stage_destroy(struct stage *stage)
-{
-    core_destroy(stage->core);
-    commands_destroy(stage->out);
-    free(stage);
-}
-
-void stage_step(struct stage *stage, struct event *event)
-{
-    event->now_ms = stage->now_ms;
-    core_step(stage->core, event, stage->out);
-    event_destroy(event);
 }
 
 void stage_wait(struct stage *stage, int64_t ms)
@@ -65,9 +153,10 @@ void stage_wait(struct stage *stage, int64_t ms)
 void stage_forget(struct stage *stage)
 {
     commands_clear(stage->out);
+    stage->looked_at = 0;
 }
 
-// ------------------------------------------------------------------------------------------------ facts
+// ---- facts
 
 static struct event *object(enum object_kind kind)
 {
@@ -296,7 +385,7 @@ struct event *stage_config_event(struct stage *stage)
     return event;
 }
 
-// ------------------------------------------------------------------------------------------------ the usual
+// ---- the usual
 
 struct group *stage_group(struct stage *stage, const char *name, int32_t min, int32_t max)
 {
@@ -349,7 +438,12 @@ const struct pod *stage_pod(struct stage *stage, const char *name)
 
 const struct decision *stage_last(struct stage *stage)
 {
-    return core_decision(stage->core, stage->core->next_decision_id);
+    for (uint64_t id = stage->core->next_decision_id; id > 0; id--) {
+        const struct decision *decision = core_decision(stage->core, id);
+        if (decision != NULL && (decision->kind == DECISION_ORDER || decision->kind == DECISION_REMOVE))
+            return decision;
+    }
+    return NULL;
 }
 
 uint32_t stage_coming(struct stage *stage, const char *group)
@@ -382,4 +476,14 @@ const struct command *stage_find(struct stage *stage, enum command_kind kind)
         if (stage->out->items[i - 1]->kind == kind)
             return stage->out->items[i - 1];
     return NULL;
+}
+
+uint64_t stage_decisions(struct stage *stage)
+{
+    uint64_t count = 0;
+    for (uint64_t id = 1; id <= stage->core->next_decision_id; id++) {
+        const struct decision *decision = core_decision(stage->core, id);
+        count += decision != NULL && (decision->kind == DECISION_ORDER || decision->kind == DECISION_REMOVE);
+    }
+    return count;
 }

@@ -15,10 +15,12 @@ struct stage {
     struct commands *out; // of every step since stage_forget()
     int64_t now_ms;
     uint64_t sequence;
-    uint32_t pods;
+    uint32_t looked_at;  // commands that were answered, or need no answer
+    bool status_by_hand; // writes of a NodeGroup's status are answered by the test, not at once
 };
 
-// Leading, taken over, synced; delays after changes are 0. Size 10 ("small": 4 cpu, 8 GiB, $0.05) and size 20
+// Leading, taken over, synced, VPSie's lists answered at once; delays after changes are 0. Size 10 ("small":
+// 4 cpu, 8 GiB, $0.05) and size 20
 // ("large": 8 cpu, 16 GiB, $0.09) are on offer, of which 3.5 cpu and 7 GiB, 7.5 cpu and 15 GiB are
 // allocatable.
 struct stage *stage_create(void);
@@ -49,7 +51,9 @@ void stage_running(struct stage *stage, const char *name, const char *node, int6
 void stage_reports(struct stage *stage); // every agent speaks
 
 const struct pod *stage_pod(struct stage *stage, const char *name);
+// Of the orders and removals that were decided.
 const struct decision *stage_last(struct stage *stage); // NULL when none
+uint64_t stage_decisions(struct stage *stage);
 uint32_t stage_coming(struct stage *stage, const char *group);
 uint32_t stage_leaving(struct stage *stage);
 bool stage_leaves(struct stage *stage, const char *node);

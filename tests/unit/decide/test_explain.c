@@ -65,7 +65,7 @@ static void usual_cluster(void)
     stage_running(stage, "small", "w-2", 200, 64);
 }
 
-// ------------------------------------------------------------------------------------------------ nodes
+// ---- nodes
 
 static void a_kept_node_names_the_rule_what_it_saw_and_what_to_change(void **state)
 {
@@ -190,7 +190,7 @@ static void explain_and_scale_down_never_disagree(void **state)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ pods
+// ---- pods
 
 static void a_pod_that_nobody_can_help_gets_a_reason_from_every_group(void **state)
 {
@@ -247,7 +247,7 @@ static void a_running_pod_says_where_and_what_holds_it(void **state)
     assert_int_equal(rule("may be moved")->verdict, RULE_BLOCKS);
 }
 
-// ------------------------------------------------------------------------------------------------ groups
+// ---- groups
 
 static void a_group_tells_its_limits_and_how_far_it_may_grow(void **state)
 {
@@ -283,7 +283,7 @@ static void a_full_group_cannot_grow(void **state)
     contains(rule("maximum")->change, "maxNodes");
 }
 
-// ------------------------------------------------------------------------------------------------ money
+// ---- money
 
 static void what_was_spent_since_midnight_is_counted(void **state)
 {

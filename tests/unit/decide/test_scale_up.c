@@ -44,10 +44,10 @@ static void waiting_for(const char *name, const char *group, int64_t cpu_millis)
 
 static uint64_t decisions(void)
 {
-    return stage->core->next_decision_id;
+    return stage_decisions(stage);
 }
 
-// ------------------------------------------------------------------------------------------------ the burst
+// ---- the burst
 
 static void a_burst_of_pods_is_one_decision(void **state)
 {
@@ -82,8 +82,7 @@ static void a_trickle_does_not_hold_the_window_open(void **state)
     assert_int_equal(decisions(), 1); // 700 ms after the first
 }
 
-// ------------------------------------------------------------------------------------------------ never
-// twice
+// ---- never twice
 
 static void nothing_is_ordered_twice_for_the_same_pods(void **state)
 {
@@ -162,7 +161,7 @@ static void a_promise_stays_with_the_machine_that_was_ordered_for_it(void **stat
     }
 }
 
-// ------------------------------------------------------------------------------------------------ who counts
+// ---- who counts
 
 static void pods_that_wait_for_something_else_buy_nothing(void **state)
 {
@@ -204,8 +203,7 @@ static void a_pod_with_rules_that_are_not_known_here_is_not_promised_a_machine(v
     verdict_says("pod", "no group can help: general: ");
 }
 
-// ------------------------------------------------------------------------------------------------ which
-// group
+// ---- which group
 
 static void the_group_that_serves_most_pods_goes_first(void **state)
 {
@@ -261,7 +259,7 @@ static void what_one_group_cannot_serve_another_does_in_a_decision_of_its_own(vo
     verdict_says("picky", "gpu");
 }
 
-// ------------------------------------------------------------------------------------------------ limits
+// ---- limits
 
 static void a_group_never_passes_its_maximum(void **state)
 {
@@ -439,7 +437,7 @@ static void the_grace_period_is_waited_for_when_it_is_configured(void **state)
     assert_int_equal(decisions(), 1);
 }
 
-// ------------------------------------------------------------------------------------------------ minimum
+// ---- minimum
 
 static void a_minimum_is_met_without_any_pod(void **state)
 {
@@ -463,7 +461,7 @@ static void a_minimum_above_the_maximum_orders_no_more_than_the_maximum(void **s
     assert_int_equal(stage_coming(stage, "general"), 2);
 }
 
-// ------------------------------------------------------------------------------------------------ helpless
+// ---- helpless
 
 static void a_pod_that_nobody_can_help_is_said_once_with_the_nearest_miss(void **state)
 {
@@ -513,7 +511,7 @@ static void thousands_of_pods_make_no_flood_of_events(void **state)
     assert_true(stage_count(stage, COMMAND_KUBE_EVENT) <= 40);
 }
 
-// ------------------------------------------------------------------------------------------------ dry
+// ---- dry
 
 static void a_dry_run_decides_explains_and_orders_nothing(void **state)
 {
@@ -556,8 +554,7 @@ static void a_standby_decides_nothing(void **state)
     assert_int_equal(decisions(), 0);
 }
 
-// ------------------------------------------------------------------------------------------------ the order
-// of input
+// ---- the order of input
 
 struct made {
     uint32_t coming[3];
