@@ -76,7 +76,7 @@ void life_advance(struct core *core)
     move_all(core);
 }
 
-// ------------------------------------------------------------------------------------------------ the lives
+// ---- the lives
 
 struct life_private *life_private_of(const struct intention *intention)
 {
@@ -190,7 +190,7 @@ const char *life_intern_fold(const struct core *core, const char *text)
     return life_intern(core, folded);
 }
 
-// ------------------------------------------------------------------------------------------------ moving
+// ---- moving
 
 static void move(struct life_private *p)
 {
@@ -404,7 +404,7 @@ bool life_is_gone(const struct life_private *p)
            p->life->step == LIFE_FAILED;
 }
 
-// ------------------------------------------------------------------------------------------------ taking in
+// ---- taking in
 
 static void touch_group(struct core *core, const char *space, const char *name)
 {
@@ -554,7 +554,7 @@ static void take_report(struct core *core, const struct event *event)
         drain_report(p, event->report);
 }
 
-// ------------------------------------------------------------------------------------------------ counts
+// ---- counts
 
 static void count_life(struct life_counts *counts, const struct life_private *p)
 {

@@ -32,8 +32,9 @@
 // NodeGroups that are all deleted within this time were hardly meant to be.
 #define GROUPS_GONE_WINDOW_MS LIFE_MINUTE_MS
 
-#define RELEASE_AT_ONCE 50u // marks that an operator's release lifts at once
-#define SWEEPS_AT_ONCE  10u // cordons without a reason that are lifted at once
+#define SIGHTING_GROUPS_MAX 8u
+#define RELEASE_AT_ONCE     50u // marks that an operator's release lifts at once
+#define SWEEPS_AT_ONCE      10u // cordons without a reason that are lifted at once
 
 // Annotations on a VPSieNode, besides those in cluster.h.
 #define KEY_BASELINE  KEY_PREFIX "baseline"
@@ -211,6 +212,8 @@ struct birth {
 struct sighting { // a machine that no intention owns
     char *key;
     int64_t first_ms;
+    int64_t not_of[SIGHTING_GROUPS_MAX]; // VPSie groups that had nothing over while this one was there
+    uint32_t not_of_count;
 };
 struct counted { // a VPSie group's nodes_count
     int64_t group_id;
@@ -320,7 +323,7 @@ struct life_shared {
     struct release release;
 };
 
-// ---------------------------------------------------------------------------------------- life.c
+// ---- life.c
 struct life_private *life_private_of(const struct intention *intention); // NULL when none
 void life_open(struct life_private *p); // it needs attention: moved each step
 void life_touch(struct life_private *p);
@@ -344,7 +347,7 @@ bool life_is_order(
 bool life_is_removal(const struct life_private *p); // under way
 bool life_is_gone(const struct life_private *p);    // its machine is no longer expected in the list
 
-// ---------------------------------------------------------------------------------------- life_persist.c
+// ---- life_persist.c
 // Bring what is stored to what is wanted. True when all is stored and confirmed.
 bool life_persist(struct life_private *p);
 bool life_metadata_stored(struct life_private *p);
@@ -357,7 +360,7 @@ const char *order_mark_name(enum order_mark mark);
 const char *removal_kind_name(enum removal_kind kind);
 enum removal_kind removal_kind_parse(const char *text);
 
-// ---------------------------------------------------------------------------------------- life_baseline.c
+// ---- life_baseline.c
 struct baseline *baseline_parse(const char *text); // NULL when it is not one
 void baseline_free(struct baseline *baseline);
 bool baseline_has(const struct baseline *baseline, const struct machine_facts *machine);
@@ -368,7 +371,7 @@ struct baseline *baseline_take(struct life_private *p, struct cloud_watch *watch
                                const char **why);
 void machine_key(const struct machine_facts *machine, char *buffer, size_t bytes);
 
-// ---------------------------------------------------------------------------------------- life_lists.c
+// ---- life_lists.c
 struct cloud_watch *cloud_watch_of(struct core *core, const char *cluster);   // made on first use
 struct cloud_watch *cloud_watch_find(struct core *core, const char *cluster); // NULL when none
 uint64_t cloud_watch_ask(struct cloud_watch *watch); // a round that begins after now; its number
@@ -381,12 +384,12 @@ bool machine_known(const struct machine_name *name);
 struct node *machine_node(const struct core *core, const struct machine_facts *machine); // NULL: none
 bool node_is_master(const struct node *node);
 
-// ---------------------------------------------------------------------------------------- life_trust.c
+// ---- life_trust.c
 // May anything be concluded from this list? False: `why` says what is wrong.
 bool lists_trusted(struct core *core, struct cloud_watch *watch, const struct machine_facts *machines,
                    uint32_t count, char *why, size_t bytes);
 
-// ---------------------------------------------------------------------------------------- life_own.c
+// ---- life_own.c
 struct machine_entry;
 struct machine_index { // of one list, for as long as one look takes
     const struct machine_facts *machines;
@@ -408,10 +411,11 @@ struct group_sum owners_sum(struct core *core, const struct cloud_watch *watch, 
 void owners_follow(struct core *core, struct cloud_watch *watch); // vanished machines
 void owners_give(struct core *core, struct cloud_watch *watch, struct life_private *p, uint32_t machine);
 int64_t owners_group_of(struct core *core, const struct life_private *p); // its VPSie group, 0: not known
+struct sighting *owners_sighting(const struct cloud_watch *watch, const struct machine_facts *machine);
 int64_t owners_first_seen(const struct cloud_watch *watch, const struct machine_facts *machine);
 int64_t owners_count_changed(const struct cloud_watch *watch, int64_t group_id);
 
-// ---------------------------------------------------------------------------------------- life_attribution.c
+// ---- life_attribution.c
 void attribution_match(struct core *core, struct cloud_watch *watch);
 void attribution_give(struct life_private *p, uint32_t machine, const char *how); // index in the trusted list
 // Could this machine be of that VPSie group, as far as its size is known?
@@ -421,12 +425,12 @@ bool attribution_fits(const struct core *core, const struct machine_facts *machi
 bool attribution_same_shape(const struct core *core, const struct vpsie_group_facts *a,
                             const struct vpsie_group_facts *b);
 
-// ---------------------------------------------------------------------------------------- life_adopt.c
+// ---- life_adopt.c
 void adopt_surplus_view(struct core *core, struct cloud_watch *watch);
 uint32_t adopt_for(struct core *core, struct group *group, uint32_t count, uint64_t decision_id);
 void adopt_resolve(struct core *core, struct cloud_watch *watch); // VPSieNodes without identifier
 
-// ---------------------------------------------------------------------------------------- life_group.c
+// ---- life_group.c
 void group_resolve(struct core *core, struct group *group);
 void groups_resolve(struct core *core);
 const struct vpsie_group_facts *vpsie_group_by_id(const struct core *core, const char *cluster, int64_t id);
@@ -440,11 +444,11 @@ bool group_retains(const struct group *group); // it is being deleted and its ma
 bool group_goes(const struct core *core, const struct group *group, int64_t *due_ms);
 struct group_life_keep *group_keep(struct core *core, struct group *group);
 
-// ---------------------------------------------------------------------------------------- life_order.c
+// ---- life_order.c
 void order_move(struct life_private *p); // LIFE_NEW ... LIFE_APPEAR
 void order_take_answer(struct life_private *p, const struct event *event);
 
-// ---------------------------------------------------------------------------------------- life_birth.c
+// ---- life_birth.c
 void order_births(struct core *core);
 bool order_birth_outcome(struct core *core, const struct event *event);
 void order_birth_seen(struct core *core, const struct intention *intention);
@@ -453,7 +457,7 @@ void order_forget(struct core *core);
 bool order_new_birth(struct core *core, struct group *group, uint64_t decision_id, const char *reason,
                      const struct machine_facts *adopt);
 
-// ---------------------------------------------------------------------------------------- life_join.c
+// ---- life_join.c
 void join_move(struct life_private *p);  // LIFE_JOIN
 void ready_move(struct life_private *p); // LIFE_READY
 void join_bind(struct core *core, struct life_private *p);
@@ -461,7 +465,7 @@ bool join_node_ready(const struct core *core, const struct node *node); // Ready
 bool join_startup_taint(const struct core *core, const struct taint *taint);
 bool join_label(struct life_private *p); // true when the node carries our labels, confirmed
 
-// ---------------------------------------------------------------------------------------- life_remove.c
+// ---- life_remove.c
 void remove_move(struct life_private *p);
 bool remove_begin(struct life_private *p, enum removal_kind kind, uint64_t decision_id, const char *why);
 void remove_give_up(struct life_private *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -471,12 +475,12 @@ bool remove_mismatched(const struct life_private *p); // VPSie's machine and the
 const char *
 remove_ambiguous_node(const struct life_private *p); // a node that may be this machine, "" when none
 
-// ---------------------------------------------------------------------------------------- life_delete.c
+// ---- life_delete.c
 void delete_move(struct life_private *p); // LIFE_LAST_LIST ... LIFE_FAILED
 void delete_take_list(struct life_private *p,
                       const struct event *event); // the pods that the API server lists
 
-// ---------------------------------------------------------------------------------------- life_drain.c
+// ---- life_drain.c
 void drain_begin(struct life_private *p);
 void drain_free(struct life_private *p);
 void drain_prepare(struct life_private *p); // LIFE_PREPARE
@@ -488,11 +492,11 @@ void drain_cancel(struct life_private *p);
 bool drain_pod_goes(const struct pod *pod); // has to leave before the machine: not furniture, not terminal
 void drain_direct(struct life_private *p, bool with_pods); // sends PREPARE_DRAIN
 
-// ---------------------------------------------------------------------------------------- life_evict.c
+// ---- life_evict.c
 void evictions_move(struct life_private *p);
 void evictions_free(struct drain *drain);
 
-// ---------------------------------------------------------------------------------------- life_broken.c
+// ---- life_broken.c
 bool broken_now(const struct core *core, const struct node *node, const struct intention *intention,
                 int64_t *due_ms);
 void broken_consider(struct life_private *p); // a machine in service
@@ -500,21 +504,21 @@ void broken_consider(struct life_private *p); // a machine in service
 bool broken_soon(const struct core *core, const struct node *node, const struct intention *intention,
                  int64_t *due_ms);
 
-// ---------------------------------------------------------------------------------------- life_brakes.c
+// ---- life_brakes.c
 void brake_set(struct core *core, enum brake brake, bool on, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void brakes_groups_event(struct core *core, const struct event *event);
 void brakes_resume(struct core *core);
 bool life_removals_allowed_broken(const struct core *core, const char **why); // of broken nodes
 
-// ---------------------------------------------------------------------------------------- life_takeover.c
+// ---- life_takeover.c
 void takeover_advance(struct core *core);
 bool takeover_outcome(struct core *core, const struct event *event);
 void takeover_begin(struct core *core);
 void life_derive(struct life_private *p);       // where a life stands, from what is stored
 uint64_t takeover_ask_fresh(struct core *core); // a consistent list that begins after now; its number
 
-// ---------------------------------------------------------------------------------------- life_operator.c
+// ---- life_operator.c
 void operator_advance(struct core *core);
 bool operator_outcome(struct core *core, const struct event *event);
 void operator_uncordon_strays(struct core *core);

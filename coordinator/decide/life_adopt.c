@@ -9,7 +9,7 @@
 
 #define SURPLUS_SETTLED_MS (60 * LIFE_SECOND_MS)
 
-// ------------------------------------------------------------------------------------------------ resolving
+// ---- resolving
 
 static bool named_by(const struct life_private *p, const struct machine_facts *machine,
                      const struct node *node)
@@ -68,7 +68,30 @@ void adopt_resolve(struct core *core, struct cloud_watch *watch)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ surplus
+// ---- surplus
+
+// While a group has nothing over, no machine that is nobody's can be in it.
+static void rule_out(struct core *core, struct cloud_watch *watch, int64_t group_id)
+{
+    for (uint32_t i = 0; i < watch->sighting_count; i++) {
+        struct sighting *sighting = &watch->sightings[i];
+        bool known = sighting->not_of_count == SIGHTING_GROUPS_MAX ||
+                     sighting->first_ms > core->now_ms - SURPLUS_SETTLED_MS;
+        for (uint32_t j = 0; j < sighting->not_of_count && !known; j++)
+            known = sighting->not_of[j] == group_id;
+        if (!known)
+            sighting->not_of[sighting->not_of_count++] = group_id;
+    }
+}
+
+static bool ruled_out(const struct cloud_watch *watch, const struct machine_facts *machine, int64_t group_id)
+{
+    const struct sighting *sighting = owners_sighting(watch, machine);
+    for (uint32_t i = 0; sighting != NULL && i < sighting->not_of_count; i++)
+        if (sighting->not_of[i] == group_id)
+            return true;
+    return false;
+}
 
 static bool names_group(const struct node *node, const struct group *group)
 {
@@ -92,6 +115,8 @@ static uint32_t certain(struct core *core, struct cloud_watch *watch, const stru
             continue;
         // What does not join is not made better by a VPSieNode.
         if (node == NULL && owners_first_seen(watch, machine) + core->config.join_limit_ms < core->now_ms)
+            continue;
+        if (ruled_out(watch, machine, of->id))
             continue;
         if (names_group(node, group) && labelled < most)
             found[labelled++] = i;
@@ -143,6 +168,9 @@ void adopt_surplus_view(struct core *core, struct cloud_watch *watch)
         if (of != NULL) {
             struct group_sum sum = owners_sum(core, watch, of->id);
             surplus = of->nodes_count - sum.owned - sum.unsure - sum.open;
+            if (surplus == 0 && sum.unsure == 0 && sum.open == 0 &&
+                owners_count_changed(watch, of->id) <= core->now_ms - SURPLUS_SETTLED_MS)
+                rule_out(core, watch, of->id);
         }
         if (surplus < 0)
             surplus = 0;

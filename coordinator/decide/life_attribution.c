@@ -12,7 +12,7 @@
 
 #define SETTLED_MS (60 * LIFE_SECOND_MS) // counts and list of VPSie change up to so far apart
 
-// ------------------------------------------------------------------------------------------------ sizes
+// ---- sizes
 
 struct machine_shape {
     int64_t cpu, memory_mb; // 0: not known
@@ -87,7 +87,7 @@ static bool exclusive(const struct core *core, const struct cloud_cluster *cloud
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------ giving
+// ---- giving
 
 void attribution_give(struct life_private *p, uint32_t machine, const char *how)
 {
@@ -103,7 +103,7 @@ void attribution_give(struct life_private *p, uint32_t machine, const char *how)
     life_step_to(p, LIFE_JOIN, "its Node to join");
 }
 
-// ------------------------------------------------------------------------------------------------ matching
+// ---- matching
 
 struct matching {
     struct core *core;
@@ -112,6 +112,7 @@ struct matching {
     const struct vpsie_group_facts *group;
     struct life_private **orders; // open, called before this round, oldest first
     uint32_t order_count;
+    uint32_t open_count;             // with those called since
     const struct baseline *baseline; // of the oldest
     int32_t appeared;                // machines that came since, at least
     uint32_t *candidates;            // indices into the list
@@ -130,6 +131,7 @@ static void find_orders(struct matching *matching)
             continue;
         if (matching->baseline == NULL)
             matching->baseline = p->baseline;
+        matching->open_count++;
         if (matching->watch->trusted > p->call_round)
             matching->orders[matching->order_count++] = p;
     }
@@ -219,6 +221,35 @@ static void give_all(struct matching *matching, uint32_t count, const char *how)
         attribution_give(matching->orders[i], matching->candidates[i], how);
 }
 
+// More came than was ordered: other hands are at work in this very group. When all of them are in the list,
+// the oldest are ours rather than the younger.
+static bool waits_for_all(const struct matching *matching, uint32_t appeared, uint32_t candidates)
+{
+    if (appeared <= matching->open_count || candidates >= appeared)
+        return false;
+    return owners_count_changed(matching->watch, matching->group->id) > matching->core->now_ms - SETTLED_MS;
+}
+
+static bool is_older(const struct machine_facts *a, const struct machine_facts *b)
+{
+    if (a->created_ms != 0 && b->created_ms != 0 && a->created_ms != b->created_ms)
+        return a->created_ms < b->created_ms;
+    return a->id != 0 && b->id != 0 && a->id < b->id;
+}
+
+static void oldest_first(struct matching *matching)
+{
+    const struct machine_facts *machines = matching->cloud->machines;
+    for (uint32_t i = 1; i < matching->candidate_count; i++)
+        for (uint32_t j = i;
+             j > 0 && is_older(&machines[matching->candidates[j]], &machines[matching->candidates[j - 1]]);
+             j--) {
+            uint32_t moved = matching->candidates[j];
+            matching->candidates[j] = matching->candidates[j - 1];
+            matching->candidates[j - 1] = moved;
+        }
+}
+
 static void match(struct matching *matching)
 {
     char why[160];
@@ -231,6 +262,9 @@ static void match(struct matching *matching)
     if (matching->appeared <= 0 || matching->candidate_count == 0)
         return;
     uint32_t appeared = (uint32_t)matching->appeared, all = matching->candidate_count;
+    if (waits_for_all(matching, appeared, all))
+        return;
+    oldest_first(matching);
     bool calm = settled(matching), rivals = has_rivals(matching);
     if (calm && !rivals && all <= appeared) {
         give_all(matching, all, "new in the list, and its group's count rose");

@@ -36,7 +36,7 @@ void baseline_free(struct baseline *baseline)
     free(baseline);
 }
 
-// ------------------------------------------------------------------------------------------------ reading
+// ---- reading
 
 struct reader {
     const char *at, *end;
@@ -146,7 +146,7 @@ int32_t baseline_extra(const struct baseline *baseline, int64_t group_id)
     return 0; // the group is younger than the baseline
 }
 
-// ------------------------------------------------------------------------------------------------ taking
+// ---- taking
 
 static const struct baseline *oldest_open(const struct life_private *p, const struct cloud_watch *watch,
                                           int64_t group_id)

@@ -40,7 +40,7 @@ static void drop(struct core *core, uint32_t index)
     shared->version++;
 }
 
-// ------------------------------------------------------------------------------------------------ names
+// ---- names
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -92,7 +92,7 @@ static char *new_name(struct core *core, const struct group *group, const struct
     return xstrdup(name);
 }
 
-// ------------------------------------------------------------------------------------------------ asking
+// ---- asking
 
 bool order_new_birth(struct core *core, struct group *group, uint64_t decision_id, const char *reason,
                      const struct machine_facts *adopt)
@@ -221,7 +221,7 @@ void order_births(struct core *core)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ answers
+// ---- answers
 
 static void retry(struct core *core, struct birth *birth, const struct event *event)
 {
@@ -251,8 +251,9 @@ static void name_conflict(struct core *core, struct birth *birth, const struct e
         birth->confirmed = true;
         return;
     }
-    free(birth->name);
+    char *taken = birth->name;
     birth->name = new_name(core, group, NULL);
+    free(taken);
     retry(core, birth, event);
 }
 

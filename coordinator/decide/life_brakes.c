@@ -57,8 +57,7 @@ void brake_set(struct core *core, enum brake brake, bool on, const char *format,
     core->life->all_touched = true;
 }
 
-// ------------------------------------------------------------------------------------------------ broken
-// nodes
+// ---- broken nodes
 
 static bool is_leaving(const struct node *node)
 {
@@ -143,7 +142,7 @@ static void view_broken(struct core *core)
         brake_set(core, BRAKE_MANY_BROKEN, false, "%s", "");
 }
 
-// ------------------------------------------------------------------------------------------------ agents
+// ---- agents
 
 // Closes when most of those that spoke within the window have stopped, opens when half of all speak again.
 static void view_agents(struct core *core)
@@ -176,7 +175,7 @@ static void view_agents(struct core *core)
               all - speaking, all);
 }
 
-// ------------------------------------------------------------------------------------------------ groups
+// ---- groups
 
 static bool still_live(const struct core *core, const char *space, const char *name, uint32_t *live)
 {
@@ -257,8 +256,7 @@ void brakes_groups_event(struct core *core, const struct event *event)
         intention_event(core, event);
 }
 
-// ------------------------------------------------------------------------------------------------ all of
-// them
+// ---- all of them
 
 static void view_lists(struct core *core)
 {

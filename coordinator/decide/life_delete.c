@@ -21,8 +21,7 @@ static struct cloud_watch *watch_of(const struct life_private *p)
     return cloud_watch_of(p->core, p->intention->facts.resource_identifier);
 }
 
-// ------------------------------------------------------------------------------------------------ a last
-// look
+// ---- a last look
 
 void delete_take_list(struct life_private *p, const struct event *event)
 {
@@ -123,7 +122,7 @@ static void last_list(struct life_private *p)
         look_again(p);
 }
 
-// ------------------------------------------------------------------------------------------------ the call
+// ---- the call
 
 static void mark_deleting(struct life_private *p)
 {
@@ -220,7 +219,7 @@ static void delete_call(struct life_private *p)
     command->delete_machine.identifier = arena_strdup(arena, p->machine->identifier);
 }
 
-// ------------------------------------------------------------------------------------------------ gone
+// ---- gone
 
 static void gone(struct life_private *p)
 {
@@ -288,8 +287,7 @@ static void node_delete(struct life_private *p)
     command->delete_node.uid = arena_strdup(arena, node->uid);
 }
 
-// ------------------------------------------------------------------------------------------------ the
-// VPSieNode
+// ---- the VPSieNode
 
 static void finalizer(struct life_private *p)
 {

@@ -13,7 +13,7 @@
 #define DIRECTIVE_SPARE_MS (30 * LIFE_SECOND_MS)
 #define REDIRECT_GAP_MS    (2 * LIFE_SECOND_MS)
 
-// ------------------------------------------------------------------------------------------------ memory
+// ---- memory
 
 static void free_uids(struct drain *drain)
 {
@@ -47,7 +47,7 @@ bool drain_pod_goes(const struct pod *pod)
     return !pod_is_furniture(pod) && !pod->terminal;
 }
 
-// ------------------------------------------------------------------------------------------------ asking
+// ---- asking
 
 static int compare_uids(const void *a, const void *b)
 {
@@ -161,7 +161,7 @@ void drain_cancel(struct life_private *p)
     drain->directive[0] = '\0';
 }
 
-// ------------------------------------------------------------------------------------------------ hearing
+// ---- hearing
 
 static const char *pod_of(const struct life_private *p, const char *uid)
 {
@@ -239,7 +239,7 @@ static bool ready_or_wait(struct life_private *p)
     return false;
 }
 
-// ------------------------------------------------------------------------------------------------ the steps
+// ---- the steps
 
 // Has a pod come that the open directive does not name? One that is ending anyway needs no evidence.
 static const struct pod *newcomer(const struct life_private *p)

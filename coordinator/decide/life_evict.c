@@ -40,8 +40,7 @@ static struct eviction *eviction_of(struct drain *drain, const struct pod *pod)
     return eviction;
 }
 
-// ------------------------------------------------------------------------------------------------ who is
-// next
+// ---- who is next
 
 static int compare_importance(const void *a, const void *b)
 {
@@ -71,7 +70,7 @@ static const struct pod **leaving_pods(const struct life_private *p, uint32_t *c
     return pods;
 }
 
-// ------------------------------------------------------------------------------------------------ asking
+// ---- asking
 
 static int64_t own_grace_or_less(const struct core *core, const struct pod *pod)
 {
@@ -155,7 +154,7 @@ static bool evict(struct life_private *p, struct eviction *eviction, const struc
     return false;
 }
 
-// ------------------------------------------------------------------------------------------------ moving
+// ---- moving
 
 // The agent must be READY *now*: it looks again every second.
 static bool evidence_holds(struct life_private *p)
@@ -256,7 +255,7 @@ void evictions_move(struct life_private *p)
         life_due(p, drain->progress_ms + core->config.drain_progress_ms);
 }
 
-// ------------------------------------------------------------------------------------------------ answers
+// ---- answers
 
 static void refused(struct life_private *p, struct eviction *eviction, const struct event *event)
 {

@@ -41,7 +41,7 @@ bool group_goes(const struct core *core, const struct group *group, int64_t *due
     return core->now_ms >= *due_ms;
 }
 
-// ------------------------------------------------------------------------------------------------ finding
+// ---- finding
 
 const struct vpsie_group_facts *vpsie_group_by_id(const struct core *core, const char *cluster, int64_t id)
 {
@@ -72,7 +72,7 @@ static const struct vpsie_group_facts *find_vpsie_group(const struct core *core,
     return named != NULL ? named : known;
 }
 
-// ------------------------------------------------------------------------------------------------ sizes
+// ---- sizes
 
 static bool size_taken(const struct core *core, const struct group *group, int64_t size)
 {
@@ -138,7 +138,7 @@ static void say_once(struct core *core, struct group *group)
         group->facts.offering_count);
 }
 
-// ------------------------------------------------------------------------------------------------ resolving
+// ---- resolving
 
 static void describe_problem(struct core *core, struct group *group, const struct vpsie_group_facts *found)
 {
@@ -158,8 +158,8 @@ static void describe_problem(struct core *core, struct group *group, const struc
     else if (found == NULL && life->size_id == 0)
         (void)usable_offering(core, group, problem, bytes);
     else if (life->surplus > 0)
-        snprintf(problem, bytes, "%d machine%s in the VPSie group that no VPSieNode asked for", life->surplus,
-                 life->surplus == 1 ? "" : "s");
+        snprintf(problem, bytes, "%d surplus machine%s in the VPSie group: no VPSieNode asked for them",
+                 life->surplus, life->surplus == 1 ? "" : "s");
 }
 
 void group_resolve(struct core *core, struct group *group)
@@ -194,7 +194,7 @@ void groups_resolve(struct core *core)
             group_resolve(core, core->cluster->groups[i]);
 }
 
-// ------------------------------------------------------------------------------------------------ making
+// ---- making
 
 bool group_is_there(struct core *core, struct group *group)
 {
@@ -284,7 +284,7 @@ void group_back_off(struct core *core, struct group *group, bool limited, const 
     core_event_group(core, group, 0, true, limited ? "LimitReached" : "OrderRefused", "%s", why);
 }
 
-// ------------------------------------------------------------------------------------------------ finalizers
+// ---- finalizers
 
 static void write_finalizer(struct core *core, struct group *group, bool present)
 {

@@ -7,7 +7,7 @@
 
 #define LABEL_RETRY_MS (5 * LIFE_SECOND_MS)
 
-// ------------------------------------------------------------------------------------------------ its Node
+// ---- its Node
 
 // A machine of a removal that has been deleted may leave its Node behind: that is never a new machine's.
 static bool may_be_its(const struct life_private *p, const struct node *node)
@@ -58,7 +58,7 @@ bool join_node_ready(const struct core *core, const struct node *node)
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------ its labels
+// ---- its labels
 
 struct marks { // what the Node is to carry; in the arena of this step
     struct label *labels;
@@ -100,12 +100,13 @@ static struct marks wanted_marks(const struct life_private *p)
     marks.annotations[marks.annotation_count++] = (struct label){KEY_NODEGROUP_NAMESPACE, facts->space};
     if (p->name.identifier[0] != '\0')
         marks.annotations[marks.annotation_count++] = (struct label){KEY_VPS_ID, p->name.identifier};
-    // Pods may have settled on a machine that we did not order: it gets no rules of the group afterwards.
-    if (!p->ours || p->mark != ORDER_PLACED || group == NULL)
+    if (!p->ours || group == NULL)
         return marks;
     for (uint32_t i = 0; i < group_labels; i++)
         add_label(&marks, group->facts.node_labels.items[i].key, group->facts.node_labels.items[i].value);
-    marks.taints = group->facts.node_taints;
+    // Pods may have settled on a machine that we did not order: it is not tainted afterwards.
+    if (p->mark == ORDER_PLACED)
+        marks.taints = group->facts.node_taints;
     return marks;
 }
 
@@ -185,7 +186,7 @@ bool join_label(struct life_private *p)
     return false;
 }
 
-// ------------------------------------------------------------------------------------------------ joining
+// ---- joining
 
 // VPSie says that it is still being made.
 static bool in_the_making(const struct machine_facts *machine)
@@ -320,8 +321,9 @@ void join_move(struct life_private *p)
     life_phase(p, node != NULL             ? INTENTION_JOINING
                   : p->provisioned_ms != 0 ? INTENTION_PROVISIONED
                                            : INTENTION_PROVISIONING);
-    (void)life_persist(p);
-    bool labelled = node != NULL && join_label(p);
+    (void)life_phase_stored(p);
+    // Whose the machine is must be stored before its Node says so.
+    bool labelled = life_metadata_stored(p) && node != NULL && join_label(p);
     if (labelled && join_node_ready(core, node)) {
         in_service(p);
         return;
@@ -341,7 +343,7 @@ void join_move(struct life_private *p)
                  limit_ms);
 }
 
-// ------------------------------------------------------------------------------------------------ in service
+// ---- in service
 
 void ready_move(struct life_private *p)
 {

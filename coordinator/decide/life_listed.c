@@ -2,5 +2,6 @@
 
 bool life_machine_listed(const struct node *node)
 {
-    return node->intention != NULL && life_private_of(node->intention)->machine != NULL;
+    const struct life_private *p = node->intention != NULL ? life_private_of(node->intention) : NULL;
+    return p != NULL && p->machine != NULL && !p->claimed_twice;
 }

@@ -13,7 +13,7 @@
 #define OFFERS_EVERY_MS      (60 * LIFE_MINUTE_MS)
 #define OFFERS_RETRY_MS      (15 * LIFE_SECOND_MS)
 
-// ------------------------------------------------------------------------------------------------ who is who
+// ---- who is who
 
 bool machine_known(const struct machine_name *name)
 {
@@ -55,7 +55,7 @@ bool node_is_master(const struct node *node)
            labels_get(&node->labels, "node-role.kubernetes.io/master") != NULL;
 }
 
-// ------------------------------------------------------------------------------------------------ watches
+// ---- watches
 
 struct cloud_watch *cloud_watch_find(struct core *core, const char *cluster)
 {
@@ -127,7 +127,7 @@ static struct offers_watch *offers_watch_of(struct core *core, const char *clust
     return watch;
 }
 
-// ------------------------------------------------------------------------------------------------ asking
+// ---- asking
 
 static struct command *ask(struct core *core, enum command_kind kind, const char *cluster,
                            const char *datacenter)
@@ -220,7 +220,7 @@ void lists_advance(struct core *core)
         advance_offers(core, &shared->offers[i]);
 }
 
-// ------------------------------------------------------------------------------------------------ answers
+// ---- answers
 
 static void touch_cloud(struct core *core, const struct cloud_watch *watch)
 {

@@ -27,7 +27,7 @@ static uint64_t decide(struct core *core, const char *summary, const char *reaso
     return id;
 }
 
-// ------------------------------------------------------------------------------------------------ saying it
+// ---- saying it
 
 static void pause(struct core *core, const char *reason)
 {
@@ -101,7 +101,7 @@ void life_operator(struct core *core, const struct event *event)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ keeping it
+// ---- keeping it
 
 static void save(struct core *core)
 {
@@ -121,7 +121,7 @@ static void save(struct core *core)
     shared->save_wanted = false;
 }
 
-// ------------------------------------------------------------------------------------------------ releasing
+// ---- releasing
 
 static void remember(struct release *release, const struct command *command)
 {
@@ -263,8 +263,7 @@ bool operator_outcome(struct core *core, const struct event *event)
     return false;
 }
 
-// ------------------------------------------------------------------------------------------------ cordons
-// without a reason
+// ---- cordons without a reason
 
 // Ours, and nothing of ours is going on there: its VPSieNode was taken away in the middle of a drain.
 static bool stray(const struct node *node)

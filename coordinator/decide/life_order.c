@@ -47,7 +47,7 @@ static const char *no_longer_wanted(const struct life_private *p)
     return NULL;
 }
 
-// ------------------------------------------------------------------------------------------------ whose turn
+// ---- whose turn
 
 // May what these two VPSie groups bring be mixed up?
 static bool alike(const struct life_private *p, int64_t group_id, int64_t other_id)
@@ -131,7 +131,7 @@ static void wait_turn(struct life_private *p)
     p->round_needed = cloud_watch_ask(watch_of(p));
 }
 
-// ------------------------------------------------------------------------------------------------ baseline
+// ---- baseline
 
 static void baseline_list(struct life_private *p)
 {
@@ -208,7 +208,7 @@ static void baseline_write(struct life_private *p)
     write_baseline(p);
 }
 
-// ------------------------------------------------------------------------------------------------ the call
+// ---- the call
 
 static void call(struct life_private *p)
 {
@@ -312,7 +312,7 @@ void order_take_answer(struct life_private *p, const struct event *event)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ appearing
+// ---- appearing
 
 // Somebody else has written down whose it is: a coordinator before us, whose write came late, or a person.
 static bool told_by_object(struct life_private *p)

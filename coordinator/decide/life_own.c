@@ -9,7 +9,7 @@
 #define VANISHED_ROUNDS 3
 #define VANISHED_MS     (3 * LIFE_MINUTE_MS)
 
-// ------------------------------------------------------------------------------------------------ an index
+// ---- an index
 
 struct machine_entry {
     uint64_t hash;
@@ -92,7 +92,7 @@ uint32_t machine_index_find(const struct machine_index *index, const struct mach
     return UINT32_MAX;
 }
 
-// ------------------------------------------------------------------------------------------------ owners
+// ---- owners
 
 // The machine is somebody else's: an order goes back to waiting, anything else keeps its hands off.
 static void second_claim(struct life_private *p, const struct life_private *first)
@@ -164,8 +164,9 @@ static void find_strangers(struct core *core, struct cloud_watch *watch, const s
         struct sighting seen = {.key = key};
         const struct sighting *known =
             old_count > 0 ? bsearch(&seen, old, old_count, sizeof(*old), compare_sightings) : NULL;
-        watch->sightings[watch->sighting_count++] =
-            (struct sighting){xstrdup(key), known != NULL ? known->first_ms : core->now_ms};
+        struct sighting *sighting = &watch->sightings[watch->sighting_count++];
+        *sighting = known != NULL ? *known : (struct sighting){.first_ms = core->now_ms};
+        sighting->key = xstrdup(key);
     }
     qsort(watch->sightings, watch->sighting_count, sizeof(*watch->sightings), compare_sightings);
     for (uint32_t i = 0; i < old_count; i++)
@@ -214,15 +215,20 @@ void owners_drop(struct core *core, const struct life_private *p)
     }
 }
 
-int64_t owners_first_seen(const struct cloud_watch *watch, const struct machine_facts *machine)
+struct sighting *owners_sighting(const struct cloud_watch *watch, const struct machine_facts *machine)
 {
     char key[300];
     machine_key(machine, key, sizeof(key));
     struct sighting seen = {.key = key};
-    const struct sighting *known = watch->sighting_count > 0
-                                       ? bsearch(&seen, watch->sightings, watch->sighting_count,
-                                                 sizeof(*watch->sightings), compare_sightings)
-                                       : NULL;
+    if (watch->sighting_count == 0)
+        return NULL;
+    return bsearch(&seen, watch->sightings, watch->sighting_count, sizeof(*watch->sightings),
+                   compare_sightings);
+}
+
+int64_t owners_first_seen(const struct cloud_watch *watch, const struct machine_facts *machine)
+{
+    const struct sighting *known = owners_sighting(watch, machine);
     return known != NULL ? known->first_ms : INT64_MAX;
 }
 
@@ -234,7 +240,7 @@ int64_t owners_count_changed(const struct cloud_watch *watch, int64_t group_id)
     return INT64_MAX;
 }
 
-// ------------------------------------------------------------------------------------------------ sums
+// ---- sums
 
 int64_t owners_group_of(struct core *core, const struct life_private *p)
 {
@@ -263,7 +269,7 @@ struct group_sum owners_sum(struct core *core, const struct cloud_watch *watch, 
     return sum;
 }
 
-// ------------------------------------------------------------------------------------------------ vanishing
+// ---- vanishing
 
 static void follow(struct life_private *p)
 {

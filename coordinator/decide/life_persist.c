@@ -46,7 +46,7 @@ void life_phase(struct life_private *p, enum intention_phase phase)
     p->want_phase_set = true;
 }
 
-// ------------------------------------------------------------------------------------------------ metadata
+// ---- metadata
 
 #define ANNOTATIONS_MAX 8
 
@@ -146,16 +146,16 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return (hash ^ 0xffu) * 1099511628211ull;
 }
 
-static uint64_t hash_difference(const struct difference *difference)
+// Of all that is wanted, not of the difference: a watch that shows half of a write changes only that.
+static uint64_t hash_metadata(const struct life_private *p)
 {
-    uint64_t hash = 0;
-    for (uint32_t i = 0; i < difference->annotation_count; i++)
-        hash = hash_text(hash_text(hash, difference->annotations[i].key), difference->annotations[i].value);
-    hash = hash_text(hash_text(hash, difference->identifier), difference->node_name);
-    hash = hash_text(hash, difference->ip_address);
-    char numbers[48];
-    snprintf(numbers, sizeof(numbers), "%lld %d", (long long)difference->instance_id, difference->finalizer);
-    return hash_text(hash, numbers);
+    char numbers[96];
+    bool drop = p->drop_finalizer;
+    snprintf(numbers, sizeof(numbers), "%d %d %d %d %lld %lld %d", (int)p->mark, (int)p->want_removal, drop,
+             p->want_finalizer, (long long)p->failed_ms, (long long)p->name.id, p->life->step >= LIFE_READY);
+    uint64_t hash = hash_text(hash_text(hash_text(0, numbers), p->name.identifier), p->name.hostname);
+    hash = hash_text(hash, p->name.ip);
+    return hash_text(hash, p->intention->node != NULL ? p->intention->node->name : NULL);
 }
 
 static bool believed(struct life_private *p, uint64_t hash, uint64_t confirmed_hash, int64_t confirmed_ms)
@@ -195,7 +195,7 @@ static void write_metadata(struct life_private *p, const struct difference *diff
     command->update_intention.vpsie_instance_id = difference->instance_id;
     command->update_intention.finalizer = difference->finalizer;
     p->metadata_command = command->id;
-    p->metadata_hash = hash_difference(difference);
+    p->metadata_hash = hash_metadata(p);
     p->metadata_confirmed_ms = 0;
 }
 
@@ -204,15 +204,14 @@ bool life_metadata_stored(struct life_private *p)
     struct difference difference = find_difference(p);
     if (!difference.any)
         return p->metadata_command == 0;
-    uint64_t hash = hash_difference(&difference);
-    if (believed(p, hash, p->metadata_hash, p->metadata_confirmed_ms))
+    if (believed(p, hash_metadata(p), p->metadata_hash, p->metadata_confirmed_ms))
         return true;
     if (may_write_again(p, p->metadata_command, p->metadata_retry_ms))
         write_metadata(p, &difference);
     return false;
 }
 
-// ------------------------------------------------------------------------------------------------ status
+// ---- status
 
 static bool time_differs(int64_t wanted_ms, int64_t is_ms)
 {
@@ -320,7 +319,7 @@ bool life_persist(struct life_private *p)
     return life_phase_stored(p) && metadata;
 }
 
-// ------------------------------------------------------------------------------------------------ answers
+// ---- answers
 
 static int64_t retry_at(const struct life_private *p, const struct event *event, uint32_t *attempts)
 {

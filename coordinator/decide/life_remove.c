@@ -16,7 +16,7 @@
 #define AGAIN_MOST_MS      (120 * LIFE_MINUTE_MS)
 #define HELD_LOOK_AGAIN_MS (30 * LIFE_SECOND_MS)
 
-// ------------------------------------------------------------------------------------------------ beginning
+// ---- beginning
 
 bool remove_graceful(const struct life_private *p)
 {
@@ -98,7 +98,7 @@ bool life_remove(struct core *core, struct node *node, enum removal_kind kind, u
                         life_intern(core, decision != NULL ? decision->reason : "not needed"));
 }
 
-// ------------------------------------------------------------------------------------------------ giving up
+// ---- giving up
 
 void remove_give_up(struct life_private *p, const char *format, ...)
 {
@@ -176,7 +176,7 @@ static void undo(struct life_private *p)
     command->cordon.reason = "";
 }
 
-// ------------------------------------------------------------------------------------------------ going on?
+// ---- going on?
 
 static const char *protection(const struct node *node)
 {
@@ -260,7 +260,7 @@ bool remove_goes_on(struct life_private *p)
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------ the cordon
+// ---- the cordon
 
 static void cordoned(struct life_private *p)
 {
@@ -304,8 +304,7 @@ static void cordon(struct life_private *p)
             : arena_strdup(arena, p->removal_why);
 }
 
-// ------------------------------------------------------------------------------------------------ its
-// volumes
+// ---- its volumes
 
 static uint32_t attachments_left(const struct life_private *p, const char **first)
 {
@@ -374,8 +373,7 @@ void remove_move(struct life_private *p)
     }
 }
 
-// ------------------------------------------------------------------------------------------------ a Node
-// that nobody knows
+// ---- a Node that nobody knows
 
 // A machine without a Node may still be one whose Node has another name: then deleting it would kill its
 // pods.

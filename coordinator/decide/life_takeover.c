@@ -10,7 +10,7 @@
 
 #define FRESH_RETRY_MS (2 * LIFE_SECOND_MS)
 
-// ------------------------------------------------------------------------------------------------ deriving
+// ---- deriving
 
 static const char *annotation(const struct intention *intention, const char *key)
 {
@@ -135,7 +135,7 @@ void life_derive(struct life_private *p)
     derive_step(p);
 }
 
-// ------------------------------------------------------------------------------------------------ a new term
+// ---- a new term
 
 void takeover_begin(struct core *core)
 {

@@ -40,8 +40,7 @@ struct core_config core_config_default(void)
     };
 }
 
-// ------------------------------------------------------------------------------------------------ life of
-// the core
+// ---- life of the core
 
 static void free_group_decide(void *decide)
 {
@@ -86,7 +85,7 @@ void core_destroy(struct core *core)
     free(core);
 }
 
-// ------------------------------------------------------------------------------------------------ facts
+// ---- facts
 
 static void put_object(struct core *core, const struct event *event)
 {
@@ -197,7 +196,7 @@ int64_t core_next_wake_ms(const struct core *core)
     return core->wake_ms;
 }
 
-// ------------------------------------------------------------------------------------------------ helpers
+// ---- helpers
 
 bool core_may_write(const struct core *core)
 {
