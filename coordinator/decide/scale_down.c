@@ -344,10 +344,13 @@ static void begin_removals(struct shrink *shrink, struct group *group, uint64_t 
         struct leaver *leaver = &shrink->leavers[i];
         if (!leaver->chosen || leaver->node->intention->group != group)
             continue;
-        // every condition of life_remove() is one of the rules: what passed them begins
-        bool begun = life_remove(core, leaver->node, REMOVAL_VOLUNTARY, decision_id);
-        assert(begun);
-        (void)begun;
+        if (life_remove(core, leaver->node, REMOVAL_VOLUNTARY, decision_id))
+            continue;
+        // what is known of its machine forbids it: its window begins anew, so that this is not said all the
+        // time
+        leaver->node->underused_since_ms = core->now_ms;
+        core_note(core, NOTE_WARN, decision_id, arena_printf(shrink->arena, "node %s", leaver->node->name),
+                  "its removal could not begin: %s", life_of(leaver->node->intention)->held);
     }
 }
 
