@@ -50,7 +50,7 @@ foreach(archive MBEDTLS_ARCHIVE MBEDX509_ARCHIVE MBEDCRYPTO_ARCHIVE)
 endforeach()
 target_link_libraries(dep_nng INTERFACE Threads::Threads)
 # --undefined: the archive's calls are seen only after libcommon.a was searched, so ask for the wraps by name.
-foreach(wrapped nni_plat_errno nni_plat_ncpu)
+foreach(wrapped nni_plat_errno nni_plat_ncpu nni_aio_begin nng_stream_recv nng_stream_send)
   target_link_options(dep_nng INTERFACE -Wl,--wrap=${wrapped} -Wl,--undefined=__wrap_${wrapped})
 endforeach()
 add_library(dep::nng ALIAS dep_nng)

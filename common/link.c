@@ -318,6 +318,31 @@ int link_listen(nng_socket socket, const char *url, const struct link_tls *tls, 
     return 0;
 }
 
+int link_renew_certificate(nng_listener listener, const char *url, const struct link_tls *tls, void **retired,
+                           struct error *error)
+{
+    __attribute__((cleanup(free_tls_config))) nng_tls_config *config = listener_tls(url, tls, error);
+    if (config == NULL)
+        return -1;
+    void *present = NULL;
+    int result = nng_listener_get_ptr(listener, NNG_OPT_TLS_CONFIG, &present); // gives a reference
+    if (result == 0)
+        result = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, config); // takes its own
+    if (result != 0) {
+        link_free_retired(present);
+        return fail(error, result, "cannot renew the certificate of", url);
+    }
+    link_free_retired(*retired);
+    *retired = present;
+    return 0;
+}
+
+void link_free_retired(void *retired)
+{
+    if (retired != NULL)
+        nng_tls_config_free(retired);
+}
+
 static int prepare_dialer(nng_dialer dialer, const char *url, const struct link_tls *tls,
                           int reconnect_min_ms, int reconnect_max_ms, struct error *error)
 {

@@ -1,7 +1,7 @@
 // What this room is for: NNG sockets set up the one right way: TLS, limits, timeouts, permissions, and the
-// two link-time wraps (link_wraps.c) without which one stray connection stops a listener for ever and every
-// CPU costs five threads. What it knows: NNG and its TLS engine. What it may not do: know what is in a
-// message.
+// link-time wraps (link_wraps.c, link_wraps_closing.c) without which one stray connection stops a listener
+// for ever, one rude peer keeps connections from ever being freed, and every CPU costs five threads. What it
+// knows: NNG and its TLS engine. What it may not do: know what is in a message.
 #ifndef VPSIE_COMMON_LINK_H
 #define VPSIE_COMMON_LINK_H
 
@@ -31,6 +31,16 @@ int link_url(const char *address, bool insecure, int default_port, char *url, si
 // the bound port to *port when not NULL.
 int link_listen(nng_socket socket, const char *url, const struct link_tls *tls, int mode,
                 nng_listener *listener, int *port, struct error *error);
+
+// For a TLS listener that runs: connections accepted from now on (but for the one that is being waited for)
+// get the certificate that the files hold now; those that stand are left alone. -1 leaves everything as it
+// was; error->code NNG_EBUSY: this NNG cannot (newer ones do not): close the listener and listen anew.
+// *retired is NULL at first; afterwards it holds what went out of use, since the library may be about to take
+// a last look at it: hand it in with the next renewal, and to link_free_retired() after the listener is
+// closed.
+int link_renew_certificate(nng_listener listener, const char *url, const struct link_tls *tls, void **retired,
+                           struct error *error);
+void link_free_retired(void *retired); // NULL is fine
 
 // Dial in the background (NNG_FLAG_NONBLOCK) with reconnect between min_ms and max_ms.
 int link_dial(nng_socket socket, const char *url, const struct link_tls *tls, int reconnect_min_ms,

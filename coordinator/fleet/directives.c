@@ -47,7 +47,8 @@ const struct command *directives_next(struct directives *directives, const char 
             continue;
         }
         bool prepares = command->directive.kind == DIRECTIVE_PREPARE_DRAIN;
-        bool names_it = strcmp(command->directive.directive_id, answered_id) == 0;
+        bool names_it = command->directive.directive_id != NULL &&
+                        strcmp(command->directive.directive_id, answered_id) == 0;
         if (prepares && command->directive.deadline_ms > 0 && now_ms > command->directive.deadline_ms) {
             drop(directives, i);
             return NULL;

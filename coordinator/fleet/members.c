@@ -117,6 +117,27 @@ void members_forget_identity(struct members *members, struct member *member)
     member->identified = false;
 }
 
+uint32_t members_strangers(const struct members *members, int64_t before_ms, uint32_t *pipes, uint32_t max)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < members->capacity && count < max; i++) {
+        const struct member *member = members->slots[i];
+        if (member != NULL && !member->identified && member->heard_ms < before_ms) {
+            pipes[count++] = member->pipe;
+        }
+    }
+    return count;
+}
+
+void members_want_complete(struct members *members)
+{
+    for (uint32_t i = 0; i < members->capacity; i++) {
+        if (members->slots[i] != NULL) {
+            members->slots[i]->complete = false;
+        }
+    }
+}
+
 int64_t members_token_end_ms(const char *token)
 {
     const char *claims = strchr(token, '.');
