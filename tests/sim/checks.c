@@ -282,7 +282,7 @@ void check_report(struct sim *sim, const struct process *process, const struct a
 static void audit_machines(struct sim *sim)
 {
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
-    for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
+    for (size_t i = 0; i < sim->world->cloud->machine_count && !sim->let_go; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
         if (machine->call == 0 || machine->gone || machine->leaving ||
             sim->world->now_ms - machine->created_ms < bound_ms + AUDIT_SLACK_MS)

@@ -99,6 +99,7 @@ struct sim {
     char broken[600];
     int64_t last_audit_ms;
     bool agents_started;
+    bool let_go; // see sim_lets_go()
 };
 
 // ---- sim.c

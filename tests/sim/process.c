@@ -121,7 +121,7 @@ unsigned sim_leader(const struct sim *sim)
     return 0;
 }
 
-const struct core *sim_core(const struct sim *sim)
+struct core *sim_core(const struct sim *sim)
 {
     unsigned leader = sim_leader(sim);
     return leader == 0 ? NULL : sim->processes[leader - 1].core;
@@ -187,7 +187,10 @@ static void read_aloud(struct sim *sim, const struct command *command)
 {
     switch (command->kind) {
     case COMMAND_NOTE: sim_say(sim, command->note.text); break;
-    case COMMAND_KUBE_EVENT: sim_say(sim, command->event.message); break;
+    case COMMAND_KUBE_EVENT:
+        sim_say(sim, command->event.reason);
+        sim_say(sim, command->event.message);
+        break;
     case COMMAND_OPERATOR_REPLY: sim_say(sim, command->operator_reply.text); break;
     case COMMAND_KUBE_GROUP_STATUS:
         for (uint32_t i = 0; i < command->group_status.condition_count; i++)

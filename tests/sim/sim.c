@@ -253,3 +253,8 @@ void sim_person_cordons(struct sim *sim, const char *node_name, bool cordoned)
     sim->cordons = xrealloc_array(sim->cordons, sim->cordon_count + 1, sizeof(char *));
     sim->cordons[sim->cordon_count++] = xstrdup(node_name);
 }
+
+void sim_lets_go(struct sim *sim)
+{
+    sim->let_go = true;
+}

@@ -82,6 +82,8 @@ void sim_fault_next(struct sim *sim, enum command_kind kind, enum sim_fault faul
 void sim_cut_kube(struct sim *sim, bool cut);  // nobody reaches the API server
 void sim_cut_vpsie(struct sim *sim, bool cut); // the account's door is shut: credentials, breaker
 void sim_person_cordons(struct sim *sim, const char *node_name, bool cordoned); // and checks that it holds
+// From here on machines that we ordered may be without an intention: somebody said so (retain, release).
+void sim_lets_go(struct sim *sim);
 void sim_operator(struct sim *sim, enum operator_verb verb, const char *argument);
 
 // Live on. The checks run at every step; the first broken rule stops everything.
@@ -98,6 +100,6 @@ uint64_t sim_hash(const struct sim *sim);                            // of every
 bool sim_said(const struct sim *sim, const char *words);
 const char *sim_reply(const struct sim *sim); // the last operator reply's text
 void sim_print(const struct sim *sim);        // seed, the broken rule and the end of the trace, on stderr
-const struct core *sim_core(const struct sim *sim); // of the leader, NULL without
+struct core *sim_core(const struct sim *sim); // of the leader, NULL without: to be asked, not changed
 
 #endif

@@ -39,6 +39,18 @@ static void generate_name(struct api *api, cJSON *document)
     json_set_text(document, "metadata.name", name);
 }
 
+// What is empty in metadata is not stored, as ObjectMeta's encoding has it.
+static void drop_empty(cJSON *json)
+{
+    static const char *const members[] = {"finalizers", "ownerReferences", "labels", "annotations"};
+    cJSON *metadata = json_key(json, "metadata");
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const cJSON *member = json_key(metadata, members[i]);
+        if (member != NULL && member->child == NULL)
+            json_put(metadata, members[i], NULL);
+    }
+}
+
 struct api_answer api_create(struct api *api, enum api_kind kind, const char *space, cJSON *document)
 {
     const struct api_kind_info *info = api_kind_info(kind);
@@ -70,6 +82,7 @@ struct api_answer api_create(struct api *api, enum api_kind kind, const char *sp
         json_put(json, "status", NULL); // status is written through its own subresource
     if (kind == API_POD)
         json_put(json, "status", json_of("{'phase':'Pending','qosClass':'Burstable'}"));
+    drop_empty(json);
     char kept[300];
     snprintf(kept, sizeof kept, "%s", name);
     api_insert(api, kind, json);
@@ -117,6 +130,7 @@ static bool has_finalizers(const cJSON *json)
 static struct api_answer finish(struct api *api, struct api_object *object, cJSON *wanted)
 {
     const cJSON *present = object->document->json;
+    drop_empty(wanted);
     json_set_text(wanted, "metadata.resourceVersion", json_text(present, "metadata.resourceVersion"));
     if (json_equal(present, wanted)) {
         cJSON_Delete(wanted);

@@ -150,6 +150,16 @@ size_t tale_intentions(struct sim *sim)
     return api_count(sim_world(sim)->api, API_VPSIENODE);
 }
 
+size_t tale_alive(struct sim *sim)
+{
+    size_t count = 0;
+    const struct api *api = sim_world(sim)->api;
+    for (size_t i = 0; i < api_count(api, API_VPSIENODE); i++)
+        count +=
+            strcmp(json_text(api_at(api, API_VPSIENODE, i)->document->json, "status.phase"), "Failed") != 0;
+    return count;
+}
+
 size_t tale_marked(struct sim *sim)
 {
     size_t count = 0;

@@ -37,6 +37,7 @@ void tale_run(struct sim *sim, int64_t ms); // and no rule is broken
 
 size_t tale_machines(struct sim *sim); // in VPSie's groups, not gone
 size_t tale_intentions(struct sim *sim);
+size_t tale_alive(struct sim *sim);  // intentions that are not Failed (those stay for people to see)
 size_t tale_marked(struct sim *sim); // nodes with our cordon
 // The first worker of ours whose Node is Ready and that has (or has not) movable pods.
 struct cloud_machine *tale_machine(struct sim *sim, size_t index);

@@ -29,6 +29,7 @@ static void a_surplus_is_adopted_when_more_is_needed(void **state)
 {
     (void)state;
     struct sim *sim = tale_begin(2, 0, 8);
+    person_deletes_machine(sim_world(sim), cloud_machine_by_node(sim_world(sim), "pet-1")->identifier);
     tale_grow(sim, 1);
     person_adds_machine(sim_world(sim), SIM_CLUSTER, general(sim)->id);
     tale_run(sim, MINUTES(30));
@@ -135,6 +136,7 @@ static void a_group_with_deletion_policy_retain_leaves_its_machines(void **state
                                                         .size_id = SIM_SIZE_LARGE});
     tale_grow(sim, 2);
     annotate(sim_world(sim), API_NODEGROUP, "default", "general", KEY_DELETION_POLICY, "retain");
+    sim_lets_go(sim);
     tale_run(sim, SECONDS(10));
     remove_object(sim_world(sim), API_NODEGROUP, "default", "general");
     tale_run(sim, MINUTES(60));
@@ -150,6 +152,7 @@ static void release_lifts_everything_of_ours_and_leaves_the_machines(void **stat
     (void)state;
     struct sim *sim = tale_begin(8, 0, 8);
     tale_grow(sim, 2);
+    sim_lets_go(sim);
     sim_operator(sim, OPERATOR_RELEASE, "");
     tale_run(sim, MINUTES(20));
     tale_assert(sim, tale_machines(sim) == 2);
@@ -168,7 +171,7 @@ static struct sim *inherited(uint64_t seed, bool adopt)
 {
     struct sim_settings settings = sim_settings_default(seed);
     settings.core.allow_predecessor = adopt;
-    struct sim *sim = tale_prepare(&settings, 0, 8);
+    struct sim *sim = tale_prepare(&settings, 2, 8);
     struct world *world = sim_world(sim);
     int64_t id = person_adds_group(world, SIM_CLUSTER, "general", SIM_SIZE)->id;
     cloud_add_present(world, SIM_CLUSTER, "k8s-old-a", id, SIM_SIZE, false);
@@ -210,6 +213,8 @@ static void the_predecessor_s_nodes_are_resolved_and_live_on(void **state)
         assert_string_equal(json_text(json, "status.phase"), "Ready");
         tale_assert(sim, json_text(json, "spec.vpsieNodeIdentifier")[0] != 0);
     }
+    AUTOJSON cJSON *patch = json_of("{'spec':{'minNodes':0}}");
+    api_patch(sim_world(sim)->api, API_NODEGROUP, "default", "general", false, API_MERGE_PATCH, patch);
     tale_until_machines(sim, 0, MINUTES(180)); // and they go as gracefully as any other
     tale_until_intentions(sim, 0, MINUTES(20));
     tale_end(sim);

@@ -26,7 +26,7 @@ static void grow_end(struct sim *sim)
     tale_until(sim, grown, NULL, MINUTES(60), "six pods are Ready on two machines");
     tale_run(sim, MINUTES(5));
     tale_assert(sim, tale_machines(sim) == 2);
-    tale_assert(sim, tale_intentions(sim) == 2);
+    tale_assert(sim, tale_alive(sim) == 2);
     tale_end(sim);
 }
 
@@ -38,7 +38,7 @@ static struct sim *shrink_begin(uint64_t *first)
     tale_run(sim, SECONDS(40));
     tale_deploy(sim, "app", 2);
     tale_until_ready(sim, "app", 2, MINUTES(1));
-    tale_run(sim, MINUTES(9));
+    tale_run(sim, SECONDS(30));
     *first = sim_commands(sim);
     return sim;
 }
@@ -47,7 +47,7 @@ static bool shrunk(struct sim *sim, void *context)
 {
     (void)context;
     return count_pods(sim_world(sim), "default", "app", PODS_READY) == 2 && tale_machines(sim) == 1 &&
-           tale_intentions(sim) == 1 && tale_marked(sim) == 0;
+           tale_alive(sim) == 1 && tale_marked(sim) == 0;
 }
 
 static void shrink_end(struct sim *sim)
@@ -55,7 +55,7 @@ static void shrink_end(struct sim *sim)
     tale_until(sim, shrunk, NULL, MINUTES(180), "two pods are Ready on the one machine that is left");
     tale_run(sim, MINUTES(5));
     tale_assert(sim, tale_machines(sim) == 1);
-    tale_assert(sim, tale_intentions(sim) == 1);
+    tale_assert(sim, tale_alive(sim) == 1);
     tale_end(sim);
 }
 
@@ -119,7 +119,7 @@ static void killed_again_and_again_it_still_gets_there(void **state)
     tale_until_ready(sim, "web", 12, MINUTES(60));
     tale_run(sim, MINUTES(40));
     tale_assert(sim, tale_machines(sim) == 4);
-    tale_assert(sim, tale_intentions(sim) == 4);
+    tale_assert(sim, tale_alive(sim) == 4);
     tale_end(sim);
 }
 
@@ -152,7 +152,7 @@ static void a_leader_that_was_stopped_past_its_lease_does_nothing_when_it_wakes(
         tale_until_ready(sim, "web", 6, MINUTES(40));
         tale_run(sim, MINUTES(5));
         tale_assert(sim, tale_machines(sim) == 2);
-        tale_assert(sim, tale_intentions(sim) == 2);
+        tale_assert(sim, tale_alive(sim) == 2);
         tale_end(sim);
     }
 }
@@ -170,7 +170,7 @@ static void a_predecessor_s_last_call_may_land_after_its_successor_has_begun(voi
     tale_until_ready(sim, "web", 3, MINUTES(40));
     tale_run(sim, MINUTES(40));
     tale_assert(sim, tale_machines(sim) == 1);
-    tale_assert(sim, tale_intentions(sim) == 1);
+    tale_assert(sim, tale_alive(sim) == 1);
     tale_end(sim);
 }
 
