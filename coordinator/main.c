@@ -5,6 +5,7 @@
 
 #include "common/version.h"
 #include "coordinator/admin/admin.h"
+#include "coordinator/check.h"
 #include "coordinator/run.h"
 
 static int command_run(int argc, char **argv);
@@ -17,6 +18,8 @@ static const struct {
     const char *description;
 } commands[] = {
     {"run", command_run, "decide and act; what the Deployment runs, and the default"},
+    {"check", check_main,
+     "is everything there that it needs, and if not, how to put it right; takes the flags of run"},
     {"status", client_main, "what it is doing, what needs you, each group at a glance"},
     {"groups", client_main, "node groups: limits, machines, cost, what each is doing"},
     {"nodes", client_main, "nodes: group, use, what keeps them"},
