@@ -405,24 +405,30 @@ bool kube_certificate(struct kube *kube, int64_t timeout_ms, const char **cert_f
     return authority_wait(kube->authority, timeout_ms);
 }
 
+static void add_detail(struct kube_health *health, const char *what, const char *problem)
+{
+    size_t used = strlen(health->detail);
+    snprintf(health->detail + used, sizeof(health->detail) - used, "%s%s: %s", used > 0 ? "; " : "", what,
+             problem);
+}
+
 void kube_health(struct kube *kube, struct kube_health *out)
 {
+    char problem[256];
     *out = (struct kube_health){.reachable = api_reachable(kube->api), .leading = kube_is_leading(kube)};
     snprintf(out->server, sizeof(out->server), "%s", kube->access.server);
     lease_holder(kube->lease, out->holder, sizeof(out->holder));
     out->synced = __atomic_load_n(&kube->synced, __ATOMIC_SEQ_CST);
-    size_t used = 0;
-    for (int i = 0; i < WATCHES_MAX && used < sizeof(out->detail) - 1; i++) {
+    lease_problem(kube->lease, problem, sizeof(problem));
+    if (problem[0] != '\0')
+        add_detail(out, "Lease", problem);
+    for (int i = 0; i < WATCHES_MAX; i++) {
         struct watch_state state;
         if (!kube->watches[i])
             continue;
         watch_state(kube->watches[i], &state);
-        if (state.synced && state.problem[0] == '\0')
-            continue;
         const char *name = i < OBJECT_KIND_COUNT ? kinds[i].name : "Secret";
-        int length =
-            snprintf(out->detail + used, sizeof(out->detail) - used, "%s%s: %s", used > 0 ? "; " : "", name,
-                     state.problem[0] ? state.problem : "not listed yet");
-        used += length > 0 ? (size_t)length : 0;
+        if (!state.synced || state.problem[0] != '\0')
+            add_detail(out, name, state.problem[0] ? state.problem : "not listed yet");
     }
 }

@@ -20,6 +20,7 @@
 #define KEY_PAUSED_REASON KEY_PREFIX "paused-reason"
 #define KEY_ACCEPTED      KEY_PREFIX "accepted"
 #define HOLDER_BYTES_MAX  254
+#define PROBLEM_PERIOD_MS 60000
 #define ATTEMPTS_KEPT     8u
 #define TIME_BYTES_MAX    64u
 #define READ_PERIOD_MS    5000 // of the Lease when it is not held
@@ -44,6 +45,8 @@ struct lease {
     char holder[HOLDER_BYTES_MAX];
     bool paused, accepted;
     char *paused_reason;
+    char problem[256]; // why it cannot be acquired or renewed, "" when it can
+    int64_t problem_said_ms;
 };
 
 static int64_t boot_ms(void *context)
@@ -193,6 +196,32 @@ static void forget_object(struct lease *lease)
     lease->object = NULL;
 }
 
+// Logged when it is new, then once a minute while it lasts; NULL: all is well.
+static void note_problem(struct lease *lease, const struct api_reply *reply)
+{
+    if (reply && reply->result == HTTP_STOPPED)
+        return;
+    int64_t now = now_ms(lease);
+    const char *message = reply ? reply->message : "";
+    pthread_mutex_lock(&lease->lock);
+    bool same = strncmp(message, lease->problem, sizeof(lease->problem) - 1) == 0;
+    bool say = *message && (!same || now - lease->problem_said_ms >= PROBLEM_PERIOD_MS);
+    snprintf(lease->problem, sizeof(lease->problem), "%.255s", message);
+    if (say)
+        lease->problem_said_ms = now;
+    pthread_mutex_unlock(&lease->lock);
+    if (say)
+        log_event(LOG_WARN, "the lease could not be read or written", LOG_S("lease", lease->options.name),
+                  LOG_S("error", message), LOG_END);
+}
+
+void lease_problem(struct lease *lease, char *out, size_t bytes)
+{
+    pthread_mutex_lock(&lease->lock);
+    snprintf(out, bytes, "%s", lease->problem);
+    pthread_mutex_unlock(&lease->lock);
+}
+
 // ------------------------------------------------------------------------------------------------ exchanges
 
 static int64_t call_timeout_ms(const struct lease *lease)
@@ -333,7 +362,7 @@ static void tell(struct lease *lease)
                news.leading ? 1 : 0);
     metric_set(metrics_gauge("vpsie_autoscaler_kube_lease_term", NULL, "Term of leadership, 0 without."),
                (double)news.term);
-    log_event(LOG_INFO, news.leading ? "leading" : "not leading", LOG_I("term", news.term),
+    log_event(LOG_DEBUG, news.leading ? "lease held" : "lease not held", LOG_I("term", news.term),
               LOG_S("holder", holder), LOG_S("lease", lease->options.name), LOG_END);
     lease->options.on_news(lease->options.context, &news);
     arena_destroy(arena);
@@ -389,11 +418,10 @@ static void renew(struct lease *lease, const struct saved_state *state, struct a
             pthread_mutex_lock(&lease->lock);
             lease->renewed_ms = started_ms;
             pthread_mutex_unlock(&lease->lock);
+            note_problem(lease, NULL);
             return;
         }
-        if (reply->result == HTTP_STOPPED)
-            return;
-        log_event(LOG_WARN, "the lease could not be renewed", LOG_S("error", reply->message), LOG_END);
+        note_problem(lease, reply);
         if (reply->status != 409 && reply->status != 404)
             return;
         // Somebody wrote it: only an annotation (or our own write, whose answer was lost), or another holder?
@@ -408,9 +436,9 @@ static void acquire(struct lease *lease)
 {
     AUTOREPLY struct api_reply reply = {0};
     get_object(lease, &reply);
-    if (!api_succeeded(&reply) && reply.status != 404)
-        return;
-    if (is_held_by_another(lease))
+    bool known = api_succeeded(&reply) || reply.status == 404;
+    note_problem(lease, known ? NULL : &reply);
+    if (!known || is_held_by_another(lease))
         return;
     api_reply_free(&reply);
     int64_t started_ms = now_ms(lease);
@@ -418,8 +446,8 @@ static void acquire(struct lease *lease)
     cJSON *object = draft(lease);
     fill_spec(lease, object, true, transitions);
     if (!put_object(lease, object, false, &reply)) {
-        if (reply.status != 409 && reply.result != HTTP_STOPPED)
-            log_event(LOG_WARN, "the lease could not be acquired", LOG_S("error", reply.message), LOG_END);
+        if (reply.status != 409) // somebody was faster: no problem
+            note_problem(lease, &reply);
         return;
     }
     lease->transitions = transitions;

@@ -44,6 +44,7 @@ void lease_release(struct lease *lease);
 bool lease_may_act(struct lease *lease, uint64_t term);
 bool lease_leading(struct lease *lease);
 void lease_holder(struct lease *lease, char *out, size_t bytes);
+void lease_problem(struct lease *lease, char *out, size_t bytes); // why it cannot be had, "" when it can
 void lease_saved(struct lease *lease, struct arena *arena, struct saved_state *out);
 
 // Writes the saved state into the Lease's annotations, as part of a renewal. `term` as for any write. The

@@ -22,7 +22,8 @@
 #define WATCH_IDLE_GRACE_MS    20000 // the server ends the stream itself before this
 #define LIST_IDLE_MS           30000
 #define LIST_TIMEOUT_MS        300000
-#define SETTLED_MS             5000 // a stream that lived so long was no failure
+#define REST_MS_MAX            60000 // however long the server asks us to stay away
+#define SETTLED_MS             5000  // a stream that lived so long was no failure
 #define PROBLEM_LOG_PERIOD_MS  60000
 #define RETRY_MISSING_KINDS_MS 5000
 
@@ -132,7 +133,9 @@ static void count_restart(const struct watch *watch, const char *reason)
 static bool rest(struct watch *watch, int64_t asked_ms)
 {
     int64_t ms = watch_backoff_ms(++watch->failures);
-    return api_wait(watch->options.api, asked_ms > ms ? asked_ms : ms);
+    if (asked_ms > ms)
+        ms = asked_ms < REST_MS_MAX ? asked_ms : REST_MS_MAX;
+    return api_wait(watch->options.api, ms);
 }
 
 // -------------------------------------------------------------------------------------------------- objects

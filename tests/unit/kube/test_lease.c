@@ -477,6 +477,27 @@ static void without_election_it_leads_once_the_state_was_read_and_writes_no_hold
     end(&world);
 }
 
+static void why_the_lease_cannot_be_had_is_told_until_it_can(void **state)
+{
+    (void)state;
+    struct world world;
+    char problem[128];
+    begin(&world);
+    world.server.mood = FAILING;
+    lease_tick(world.a.lease);
+    lease_problem(world.a.lease, problem, sizeof(problem));
+    assert_string_equal(problem, "HTTP 500: etcd");
+    world.server.mood = FINE;
+    lease_tick(world.a.lease);
+    lease_problem(world.a.lease, problem, sizeof(problem));
+    assert_string_equal(problem, "");
+    world.server.mood = SILENT;
+    lease_tick(world.a.lease);
+    lease_problem(world.a.lease, problem, sizeof(problem));
+    assert_string_equal(problem, "scripted failure");
+    end(&world);
+}
+
 static void a_lease_of_nonsense_is_waited_for_with_our_own_duration(void **state)
 {
     (void)state;
@@ -513,6 +534,7 @@ int main(void)
         cmocka_unit_test(the_state_goes_with_leadership_from_one_to_the_next),
         cmocka_unit_test(the_state_is_not_written_by_one_that_does_not_lead),
         cmocka_unit_test(without_election_it_leads_once_the_state_was_read_and_writes_no_holder),
+        cmocka_unit_test(why_the_lease_cannot_be_had_is_told_until_it_can),
         cmocka_unit_test(a_lease_of_nonsense_is_waited_for_with_our_own_duration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
