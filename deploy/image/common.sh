@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # read by those who source it
 # Sourced by the scripts beside it, which run in the builder stage of both Dockerfiles. Says for which machine is compiled.
 set -euo pipefail
 
