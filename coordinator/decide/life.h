@@ -426,6 +426,8 @@ bool attribution_same_shape(const struct core *core, const struct vpsie_group_fa
                             const struct vpsie_group_facts *b);
 
 // ---- life_adopt.c
+// Has the group had nothing over while this machine was there, and nobody's?
+bool adopt_ruled_out(const struct cloud_watch *watch, const struct machine_facts *machine, int64_t group_id);
 void adopt_surplus_view(struct core *core, struct cloud_watch *watch);
 uint32_t adopt_for(struct core *core, struct group *group, uint32_t count, uint64_t decision_id);
 void adopt_resolve(struct core *core, struct cloud_watch *watch); // VPSieNodes without identifier

@@ -84,7 +84,7 @@ static void rule_out(struct core *core, struct cloud_watch *watch, int64_t group
     }
 }
 
-static bool ruled_out(const struct cloud_watch *watch, const struct machine_facts *machine, int64_t group_id)
+bool adopt_ruled_out(const struct cloud_watch *watch, const struct machine_facts *machine, int64_t group_id)
 {
     const struct sighting *sighting = owners_sighting(watch, machine);
     for (uint32_t i = 0; sighting != NULL && i < sighting->not_of_count; i++)
@@ -116,7 +116,7 @@ static uint32_t certain(struct core *core, struct cloud_watch *watch, const stru
         // What does not join is not made better by a VPSieNode.
         if (node == NULL && owners_first_seen(watch, machine) + core->config.join_limit_ms < core->now_ms)
             continue;
-        if (ruled_out(watch, machine, of->id))
+        if (adopt_ruled_out(watch, machine, of->id))
             continue;
         if (names_group(node, group) && labelled < most)
             found[labelled++] = i;

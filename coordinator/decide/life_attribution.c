@@ -137,13 +137,16 @@ static void find_orders(struct matching *matching)
     }
 }
 
-// Of the machines that the baseline knew, so many are still nobody's: no more of them can be in the group.
+// Of the machines that the baseline knew, so many are still nobody's and could be the group's: no more than
+// that can have been over.
 static int32_t extra_left(const struct matching *matching)
 {
     int32_t extra = baseline_extra(matching->baseline, matching->group->id), left = 0;
     for (uint32_t i = 0; i < matching->cloud->machine_count && left < extra; i++)
         left += matching->watch->owners[i] == NULL &&
-                baseline_has(matching->baseline, &matching->cloud->machines[i]);
+                baseline_has(matching->baseline, &matching->cloud->machines[i]) &&
+                attribution_fits(matching->core, &matching->cloud->machines[i], matching->group) &&
+                !adopt_ruled_out(matching->watch, &matching->cloud->machines[i], matching->group->id);
     return left < extra ? left : extra;
 }
 

@@ -39,6 +39,8 @@ static const char *no_longer_wanted(const struct life_private *p)
         return "its NodeGroup is gone";
     if (group->facts.deletion_ms != 0)
         return "its NodeGroup is being deleted";
+    if (p->core->now_ms > p->intention->facts.created_ms + p->core->config.appearance_bound_ms)
+        return "it has waited for too long: what is needed is decided anew";
     const struct group_life *life = group->decide;
     if (life != NULL && life->backoff_until_ms > p->core->now_ms)
         return "VPSie refuses orders of its NodeGroup for now";
