@@ -149,7 +149,8 @@ inspect_image() {
   ask() { image_tool inspect --type image --format "$1" "$name"; }
   expect "$kind, $platform: platform" "$(ask '{{.OCIv1.OS}}/{{.OCIv1.Architecture}}')" "linux/$platform"
   expect "$kind, $platform: user" "$(ask '{{.OCIv1.Config.User}}')" 65532:65532
-  expect "$kind, $platform: entry point" "$(ask '{{.OCIv1.Config.Entrypoint}}')" "[/vpsie-$kind]"
+  expect "$kind, $platform: entry point" "$(ask '{{.OCIv1.Config.Entrypoint}}')" "[/usr/local/bin/vpsie-$kind]"
+  expect "$kind, $platform: path" "$(ask '{{.OCIv1.Config.Env}}')" "[PATH=/usr/local/bin]"
   label() { ask "{{index .OCIv1.Config.Labels \"org.opencontainers.image.$1\"}}"; }
   expect "$kind, $platform: label version" "$(label version)" "$version"
   expect "$kind, $platform: label revision" "$(label revision)" "$commit"
@@ -161,17 +162,17 @@ inspect_image() {
   container=$(image_tool from --pull-never "$name")
   root=$(image_tool mount "$container")
   files=$(cd "$root" && find . -type f -o -type l | sort | tr '\n' ' ')
-  wanted="./vpsie-$kind "
-  [ "$kind" = agent ] || wanted="./etc/ssl/certs/ca-certificates.crt ./vpsie-$kind "
+  wanted="./usr/local/bin/vpsie-$kind "
+  [ "$kind" = agent ] || wanted="./etc/ssl/certs/ca-certificates.crt ./usr/local/bin/vpsie-$kind "
   expect "$kind, $platform: files" "$files" "$wanted"
   bytes=$(cd "$root" && find . -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
   [ "$kind" = agent ] && limit=$agent_bytes_max || limit=$coordinator_bytes_max
   if [ "$bytes" -le "$limit" ]; then good "$kind, $platform: $bytes bytes, at most $limit"; else
     wrong "$kind, $platform: $bytes bytes, more than $limit"
   fi
-  facts+=("$kind, linux/$platform, $debian: image $bytes bytes, program $(stat -c %s "$root/vpsie-$kind"), layers $(ask '{{len .OCIv1.RootFS.DiffIDs}}')")
+  facts+=("$kind, linux/$platform, $debian: image $bytes bytes, program $(stat -c %s "$root/usr/local/bin/vpsie-$kind"), layers $(ask '{{len .OCIv1.RootFS.DiffIDs}}')")
   mkdir -p "$work/out/$debian-$platform"
-  install -m 755 "$root/vpsie-$kind" "$work/out/$debian-$platform/vpsie-$kind"
+  install -m 755 "$root/usr/local/bin/vpsie-$kind" "$work/out/$debian-$platform/vpsie-$kind"
   if [ "$kind" = coordinator ]; then
     expect "$kind, $platform: authorities" "$(grep -c 'BEGIN CERTIFICATE' "$root/etc/ssl/certs/ca-certificates.crt" | awk '{print ($1 > 50)}')" 1
   fi
