@@ -11,10 +11,10 @@
 
 struct pending_directive {
     struct command *command;
-    bool answered; // a report named its id: not sent again, but the node stays on short intervals
+    bool sent; // once at least: a cancellation or an interval
 };
 struct directives {
-    struct pending_directive *items; // few at a time: one for each node being drained
+    struct pending_directive *items; // sorted by node name; few at a time: one for each node being drained
     uint32_t count, capacity;
 };
 
