@@ -82,10 +82,30 @@ static void need_brakes(struct view *view)
     }
 }
 
+// Pods that only a limit keeps waiting, and not for a moment.
+static void need_limit(struct view *view, struct group *group, const char *look)
+{
+    struct core *core = view->core;
+    const struct group_life_private *policy = group_policy(core, group);
+    struct growth growth = policy_growth(core, group);
+    bool passes = growth.due_ms > 0;
+    if (growth.rule == NULL || passes)
+        return;
+    char text[400], since[32];
+    text_format_duration(since, sizeof(since), core->now_ms - policy->pending_since_ms);
+    if (strcmp(growth.rule, "maximum") == 0)
+        snprintf(text, sizeof(text), "%.100s at max: %u pod%s wait%s %s", group->facts.name, policy->limited,
+                 policy_plural(policy->limited), policy->limited == 1 ? "s" : "", since);
+    else
+        snprintf(text, sizeof(text), "%s; %u pod%s wait%s %s", growth.why, policy->limited,
+                 policy_plural(policy->limited), policy->limited == 1 ? "s" : "", since);
+    need(view, text, look);
+}
+
 static void need_groups(struct view *view)
 {
     struct core *core = view->core;
-    char text[400], look[300], since[32];
+    char text[400], look[300];
     for (uint32_t i = 0; i < core->cluster->group_count; i++) {
         struct group *group = core->cluster->groups[i];
         const struct group_life *life = group_life(core, group);
@@ -110,13 +130,8 @@ static void need_groups(struct view *view)
                      policy_plural((uint32_t)life->surplus));
             need(view, text, look);
         }
-        bool full = (int64_t)life_counts(core, group).total >= (int64_t)group->facts.max_nodes;
-        if (policy->pending > 0 && full && core->policy->helpless > 0) {
-            text_format_duration(since, sizeof(since), core->now_ms - policy->pending_since_ms);
-            snprintf(text, sizeof(text), "%.100s at max: %u pod%s wait%s %s", name, policy->pending,
-                     policy_plural(policy->pending), policy->pending == 1 ? "s" : "", since);
-            need(view, text, look);
-        }
+        if (policy->limited > 0)
+            need_limit(view, group, look);
     }
 }
 

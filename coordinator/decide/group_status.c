@@ -186,22 +186,18 @@ static const char *node_state(const struct intention *intention)
     return life->step == LIFE_FAILED ? "Failed" : "Terminating";
 }
 
-static uint64_t hash_number(uint64_t hash, int64_t number)
+static const char *node_name(const struct intention *intention)
 {
-    char text[32];
-    snprintf(text, sizeof(text), "%lld", (long long)number);
-    return policy_hash(hash, text);
+    return intention->node != NULL ? intention->node->name : intention->facts.node_name;
 }
 
-static struct group_node_facts *list_nodes(struct status *status, struct arena *arena)
+static struct group_node_facts *list_nodes(const struct group *group, struct arena *arena)
 {
-    struct group *group = status->group;
     struct group_node_facts *nodes = ARENA_ARRAY(arena, struct group_node_facts, group->intention_count + 1);
     for (uint32_t i = 0; i < group->intention_count; i++) {
         const struct intention *intention = group->intentions[i];
         const struct intention_facts *facts = &intention->facts;
-        const char *name = intention->node != NULL ? intention->node->name : facts->node_name;
-        nodes[i] = (struct group_node_facts){.node_name = arena_strdup(arena, name),
+        nodes[i] = (struct group_node_facts){.node_name = arena_strdup(arena, node_name(intention)),
                                              .vps_id = arena_strdup(arena, facts->identifier),
                                              .instance_type = arena_strdup(arena, facts->instance_type),
                                              .status = node_state(intention),
@@ -212,22 +208,27 @@ static struct group_node_facts *list_nodes(struct status *status, struct arena *
     return nodes;
 }
 
-static uint64_t hash_status(const struct status *status, const struct group_node_facts *nodes)
+static uint64_t hash_number(uint64_t hash, int64_t number)
 {
+    for (int byte = 0; byte < 8; byte++)
+        hash = (hash ^ ((uint64_t)number >> (8 * byte) & 0xff)) * 1099511628211ull;
+    return hash;
+}
+
+static uint64_t hash_status(const struct status *status)
+{
+    const struct group *group = status->group;
     const struct group_life *life = status->life;
-    const int64_t numbers[] = {status->current,
-                               status->desired,
-                               status->counts.ready,
-                               life->vpsie_group_id,
-                               life->last_scale_up_ms,
-                               life->last_scale_down_ms,
-                               status->group->facts.generation};
-    uint64_t hash = 0;
+    const int64_t numbers[] = {status->current,        status->desired,        status->counts.ready,
+                               life->vpsie_group_id,   life->last_scale_up_ms, life->last_scale_down_ms,
+                               group->facts.generation};
+    uint64_t hash = policy_hash(0, "");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         hash = hash_number(hash, numbers[i]);
-    for (uint32_t i = 0; i < status->group->intention_count; i++) {
-        hash = policy_hash(policy_hash(hash, nodes[i].node_name), nodes[i].vps_id);
-        hash = policy_hash(policy_hash(hash, nodes[i].status), nodes[i].ip_address);
+    for (uint32_t i = 0; i < group->intention_count; i++) {
+        const struct intention *intention = group->intentions[i];
+        hash = policy_hash(policy_hash(hash, node_name(intention)), intention->facts.identifier);
+        hash = policy_hash(policy_hash(hash, node_state(intention)), intention->facts.ip_address);
     }
     for (size_t i = 0; i < GROUP_CONDITIONS; i++) {
         hash = hash_number(hash, status->conditions[i].status);
@@ -241,7 +242,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void write_status(struct status *status, const struct group_node_facts *nodes)
+static void write_status(struct status *status)
 {
     struct core *core = status->core;
     const struct group *group = status->group;
@@ -255,7 +256,7 @@ static void write_status(struct status *status, const struct group_node_facts *n
     command->group_status.desired = status->desired;
     command->group_status.ready = (int32_t)status->counts.ready;
     command->group_status.vpsie_group_id = life->vpsie_group_id;
-    command->group_status.nodes = nodes;
+    command->group_status.nodes = list_nodes(group, arena);
     command->group_status.node_count = group->intention_count;
     struct condition_facts *conditions = ARENA_ARRAY(arena, struct condition_facts, GROUP_CONDITIONS);
     memcpy(conditions, status->conditions, sizeof(status->conditions));
@@ -286,8 +287,7 @@ static void update_one(struct core *core, struct group *group)
     struct group_life_private *policy = status.policy;
     int64_t next_ms = later(policy->status_at_ms + POLICY_STATUS_EVERY_MS, policy->status_not_before_ms);
     make_conditions(&status, core->out->arena);
-    struct group_node_facts *nodes = list_nodes(&status, core->out->arena);
-    uint64_t hash = hash_status(&status, nodes);
+    uint64_t hash = hash_status(&status);
     if (hash == policy->status_hash || policy->status_sent != 0)
         return;
     if (policy->status_at_ms != 0 && core->now_ms < next_ms) {
@@ -297,7 +297,7 @@ static void update_one(struct core *core, struct group *group)
     }
     policy->status_hash = hash;
     policy->status_at_ms = core->now_ms;
-    write_status(&status, nodes);
+    write_status(&status);
 }
 
 void group_status_update(struct core *core)

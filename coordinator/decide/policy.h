@@ -64,7 +64,9 @@ enum group_condition {
 // One allocation, no pointers to free: hangs on group_life->private_state.
 struct group_life_private {
     uint32_t pending;         // waiting pods this group would serve, or that it is nearest to serve
+    uint32_t limited;         // of those: that only a limit of the group keeps waiting
     int64_t pending_since_ms; // of the oldest
+    const char *told_limit;   // the rule that kept it from serving pods, as told last; NULL: none
     uint64_t last_order_id;   // the newest decision that ordered here
     uint64_t dry_order_hash;  // what a dry decision said last: the same is not said again
     uint64_t dry_order_id;

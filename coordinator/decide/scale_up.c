@@ -18,6 +18,7 @@ struct candidate { // a group in this look
     struct template_node made;
     uint32_t ordered; // in this look
     uint32_t pods;    // waiting pods dealt to its machines, or that only a limit keeps from it
+    uint32_t limited; // of those: that only a limit keeps from it
     int64_t pods_since_ms;
 };
 
@@ -538,6 +539,8 @@ static void say_helpless(struct look *look)
             find_miss(look, pod, &miss);
         say_of_pod(look, pod, miss.verdict, 0);
         count_for(miss.nearest, pod);
+        if (miss.nearest != NULL)
+            miss.nearest->limited++;
         look->helpless++;
         if (look->oldest_helpless_ms == 0 || pod->unschedulable_since_ms < look->oldest_helpless_ms)
             look->oldest_helpless_ms = pod->unschedulable_since_ms;
@@ -553,6 +556,20 @@ static void say_helpless(struct look *look)
     core_note(look->core, NOTE_WARN, 0, "pods", "%u pod%s wait%s unhelped, such as %s/%s: %s",
               look->left_count, policy_plural(look->left_count), look->left_count == 1 ? "s" : "",
               first->space, first->name, first->verdict);
+}
+
+// A limit that begins to keep a group from pods that wait is told once, on the group: above all those of an
+// AutoscalerConfig, which nobody may have thought of for long.
+static void tell_limit(struct look *look, const struct candidate *candidate)
+{
+    struct group_life_private *known = group_policy(look->core, candidate->group);
+    const char *limit = candidate->limited > 0 ? candidate->growth.rule : NULL;
+    if (limit != NULL && limit != known->told_limit && look->write)
+        core_event_group(look->core, candidate->group, 0, true, "LimitReached", "%u pod%s wait%s: %s",
+                         candidate->limited, policy_plural(candidate->limited),
+                         candidate->limited == 1 ? "s" : "", candidate->growth.why);
+    known->told_limit = limit;
+    known->limited = candidate->limited;
 }
 
 static void remember(struct look *look)
@@ -576,6 +593,7 @@ static void remember(struct look *look)
         struct group_life_private *known = group_policy(core, candidate->group);
         known->pending = candidate->pods;
         known->pending_since_ms = candidate->pods_since_ms;
+        tell_limit(look, candidate);
         if (candidate->ordered == 0)
             known->dry_order_hash = 0;
     }

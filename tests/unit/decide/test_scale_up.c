@@ -391,6 +391,15 @@ static void the_configuration_limits_the_whole_cluster(void **state)
     assert_int_equal(stage_coming(stage, "aaa") + stage_coming(stage, "bbb"), 2);
     stage_wait(stage, 30000);
     assert_int_equal(stage_coming(stage, "aaa") + stage_coming(stage, "bbb"), 2);
+    uint32_t told = 0; // and people are told, once a group
+    for (uint32_t i = 0; i < stage->out->count; i++) {
+        const struct command *command = stage->out->items[i];
+        if (command->kind != COMMAND_KUBE_EVENT || strcmp(command->event.reason, "LimitReached") != 0)
+            continue;
+        told++;
+        assert_non_null(strstr(command->event.message, "the cluster has 3 of at most 3 workers"));
+    }
+    assert_true(told == 1 || told == 2);
 }
 
 static void at_most_so_many_machines_are_on_their_way_when_that_is_configured(void **state)
