@@ -1,6 +1,6 @@
 # The real programs against the real servers. One at a time: each is a small cluster of processes.
 set(e2e_shared tests/e2e/e2e.c)
-foreach(story scale kill leaders faults strangers)
+foreach(story scale kill leaders faults strangers install)
   add_executable(e2e_${story} tests/e2e/test_${story}.c ${e2e_shared})
   target_link_libraries(e2e_${story} PRIVATE vpsie_options stage dep::cmocka)
   add_dependencies(e2e_${story} vpsie-coordinator vpsie-agent)

@@ -210,6 +210,29 @@ static void answer_review(const struct kube_api *kube, const cJSON *review, stru
     response->body = cJSON_PrintUnformatted(answer);
 }
 
+static void answer_access_review(const struct kube_api *kube, const cJSON *review,
+                                 struct https_response *response)
+{
+    AUTOJSON cJSON *answer = cJSON_Duplicate(review, true);
+    const char *resource = json_text(review, "spec.resourceAttributes.resource");
+    json_set_true(answer, "status.allowed", strcmp(resource, kube->denied) != 0);
+    response->status = 201;
+    response->body = cJSON_PrintUnformatted(answer);
+}
+
+// What is served of our group, as discovery tells it.
+static void answer_discovery(struct https_response *response)
+{
+    AUTOJSON cJSON *answer =
+        json_of("{'kind':'APIResourceList','apiVersion':'v1','groupVersion':'autoscaler.vpsie.com/"
+                "v1alpha1','resources':["
+                "{'name':'nodegroups','namespaced':true},{'name':'nodegroups/status','namespaced':true},"
+                "{'name':'vpsienodes','namespaced':true},{'name':'vpsienodes/status','namespaced':true},"
+                "{'name':'autoscalerconfigs','namespaced':false},{'name':'autoscalerconfigs/"
+                "status','namespaced':false}]}");
+    response->body = cJSON_PrintUnformatted(answer);
+}
+
 static void answer_eviction(struct kube_api *kube, const struct route *route, const cJSON *body,
                             struct https_response *response)
 {
@@ -302,6 +325,11 @@ static void dispatch(struct kube_api *kube, const struct https_request *request,
         answer_review(kube, body, response);
         return;
     }
+    if (strcmp(route.plural, "selfsubjectaccessreviews") == 0) {
+        AUTOJSON cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
+        answer_access_review(kube, body, response);
+        return;
+    }
     if (route.kind == API_KIND_COUNT) {
         answer_status(response, 404, "NotFound", "the server could not find the requested resource", 0);
         return;
@@ -330,6 +358,10 @@ void kube_api_handle(void *context, const struct https_request *request, struct 
     }
     if (strcmp(request->path, "/version") == 0) {
         response->body = xstrdup("{\"major\":\"1\",\"minor\":\"31\",\"gitVersion\":\"v1.31.0\"}");
+        return;
+    }
+    if (strcmp(request->path, "/apis/autoscaler.vpsie.com/v1alpha1") == 0) {
+        answer_discovery(response);
         return;
     }
     if (strcmp(request->path, "/readyz") == 0 || strcmp(request->path, "/healthz") == 0) {

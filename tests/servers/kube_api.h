@@ -19,6 +19,7 @@ struct kube_api {
     char admin_token[64];    // what the coordinator shows
     uint64_t evictions;      // granted
     uint64_t watch_epoch;    // under lock: raised to break every open watch
+    char denied[64]; // under lock: SelfSubjectAccessReviews of this resource say no; nothing else asks it
 };
 
 // https_handler; context is the struct kube_api.

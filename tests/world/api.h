@@ -40,6 +40,7 @@ enum api_kind {
     API_NODEGROUP,
     API_VPSIENODE,
     API_CONFIG, // AutoscalerConfig
+    API_CONFIGMAP,
     API_KIND_COUNT
 };
 struct api_kind_info {

@@ -31,6 +31,7 @@ static const struct api_kind_info kinds[API_KIND_COUNT] = {
     [API_VPSIENODE] = {"VPSieNode", "vpsienodes", "autoscaler.vpsie.com", "v1alpha1", true, true, true},
     [API_CONFIG] = {"AutoscalerConfig", "autoscalerconfigs", "autoscaler.vpsie.com", "v1alpha1", false, true,
                     true},
+    [API_CONFIGMAP] = {"ConfigMap", "configmaps", "", "v1", true, false, false},
 };
 
 const struct api_kind_info *api_kind_info(enum api_kind kind)

@@ -58,7 +58,8 @@ static void controllers_wake(void *context, const char *subject, int64_t number)
 
 static bool matters(enum api_kind kind)
 {
-    return kind != API_LEASE && kind != API_EVENT && kind != API_SECRET && kind != API_CONFIG;
+    return kind != API_LEASE && kind != API_EVENT && kind != API_SECRET && kind != API_CONFIG &&
+           kind != API_CONFIGMAP;
 }
 
 // Everything that changes wakes those who may have to do something about it, a little later.
