@@ -57,6 +57,35 @@ cJSON *json_parse(const char *bytes, size_t length, struct error *error)
     return json;
 }
 
+void json_blank_managed_fields(char *bytes, size_t length)
+{
+    // Within a string the quotes would be escaped, so this can only be a member.
+    static const char member[] = "\"managedFields\":[";
+    char *found = memmem(bytes, length, member, sizeof(member) - 1);
+    if (!found)
+        return;
+    char *begin = found + sizeof(member) - 1;
+    size_t rest = length - (size_t)(begin - bytes);
+    size_t depth = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < rest; i++) {
+        char c = begin[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            depth++;
+        } else if ((c == ']' || c == '}') && --depth == 0) {
+            memset(begin, ' ', i);
+            return;
+        }
+    }
+}
+
 void json_free(cJSON **json)
 {
     cJSON_Delete(*json);

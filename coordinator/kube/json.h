@@ -18,6 +18,9 @@
 // A document of at most JSON_DEPTH_MAX levels; trailing white space only. NULL with an error otherwise. The
 // caller frees with cJSON_Delete().
 cJSON *json_parse(const char *bytes, size_t length, struct error *error);
+// Blanks the content of metadata.managedFields in the text of a Kubernetes object: a third of it, and of no
+// use here. What is JSON stays JSON.
+void json_blank_managed_fields(char *bytes, size_t length);
 void json_free(cJSON **json);
 #define AUTOJSON __attribute__((cleanup(json_free)))
 

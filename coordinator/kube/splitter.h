@@ -18,8 +18,9 @@ enum splitter_mode {
 };
 enum splitter_piece { SPLITTER_ITEM, SPLITTER_METADATA };
 
-// A complete piece; bytes are valid during the call only. Return false to stop (splitter_feed returns false).
-typedef bool (*splitter_sink)(void *context, enum splitter_piece piece, const char *bytes, size_t length);
+// A complete piece; bytes are valid during the call only and may be changed. Return false to stop
+// (splitter_feed returns false).
+typedef bool (*splitter_sink)(void *context, enum splitter_piece piece, char *bytes, size_t length);
 
 struct splitter {
     enum splitter_mode mode;

@@ -217,8 +217,9 @@ static void take_gone(struct intake *intake, const cJSON *object)
         watch->options.on_gone(watch->options.context, space, name, uid);
 }
 
-static cJSON *parse_piece(struct intake *intake, const char *bytes, size_t length)
+static cJSON *parse_piece(struct intake *intake, char *bytes, size_t length)
 {
+    json_blank_managed_fields(bytes, length);
     struct error error = {0};
     cJSON *json = json_parse(bytes, length, &error);
     if (!json)
@@ -239,7 +240,7 @@ static bool feed(void *context, const char *bytes, size_t length)
 
 // ---------------------------------------------------------------------------------------------------- list
 
-static bool take_list_piece(void *context, enum splitter_piece piece, const char *bytes, size_t length)
+static bool take_list_piece(void *context, enum splitter_piece piece, char *bytes, size_t length)
 {
     struct intake *intake = context;
     cJSON *json = parse_piece(intake, bytes, length);
@@ -400,7 +401,7 @@ static bool take_event(struct intake *intake, const cJSON *json)
     return true;
 }
 
-static bool take_watch_piece(void *context, enum splitter_piece piece, const char *bytes, size_t length)
+static bool take_watch_piece(void *context, enum splitter_piece piece, char *bytes, size_t length)
 {
     struct intake *intake = context;
     (void)piece;

@@ -24,9 +24,10 @@ struct node_pods {
     bool has_metadata; // of the page: without it nobody knows whether more follows
 };
 
-static bool take_pod_piece(void *context, enum splitter_piece piece, const char *bytes, size_t length)
+static bool take_pod_piece(void *context, enum splitter_piece piece, char *bytes, size_t length)
 {
     struct node_pods *list = context;
+    json_blank_managed_fields(bytes, length);
     AUTOJSON cJSON *json = json_parse(bytes, length, NULL);
     if (json && piece == SPLITTER_METADATA) {
         const char *proceed = json_text(json, "continue");

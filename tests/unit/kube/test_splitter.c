@@ -14,7 +14,7 @@ struct seen {
     unsigned stop_after;
 };
 
-static bool take(void *context, enum splitter_piece piece, const char *bytes, size_t length)
+static bool take(void *context, enum splitter_piece piece, char *bytes, size_t length)
 {
     struct seen *seen = context;
     struct text *out = piece == SPLITTER_METADATA ? &seen->metadata : &seen->items;
@@ -185,6 +185,26 @@ static void json_that_is_nested_too_deep_or_goes_on_after_its_end_is_refused(voi
     assert_non_null(good);
 }
 
+static void managed_fields_are_blanked_and_nothing_else(void **state)
+{
+    (void)state;
+    char text[] = "{\"metadata\":{\"annotations\":{\"a\":\"\\\"managedFields\\\":[1]\"},\"managedFields\":[{"
+                  "\"x\":\"]\\\"}\","
+                  "\"y\":[[]]}],\"name\":\"n\"},\"spec\":[1]}";
+    size_t length = strlen(text);
+    json_blank_managed_fields(text, length);
+    AUTOJSON cJSON *json = json_parse(text, length, NULL);
+    assert_non_null(json);
+    assert_int_equal(json_count(json_path(json, "metadata", "managedFields", NULL)), 0);
+    assert_string_equal(json_text(json_path(json, "metadata", "annotations", NULL), "a"),
+                        "\"managedFields\":[1]");
+    assert_string_equal(json_text(json_get(json, "metadata"), "name"), "n");
+    assert_int_equal(json_count(json_get(json, "spec")), 1);
+    char unfinished[] = "{\"managedFields\":[{\"a\":1}";
+    json_blank_managed_fields(unfinished, strlen(unfinished));
+    assert_string_equal(unfinished, "{\"managedFields\":[{\"a\":1}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_piece_that_is_too_large_or_too_deep_is_passed_over_and_counted),
         cmocka_unit_test(the_sink_can_stop_the_stream),
         cmocka_unit_test(stray_closing_brackets_do_no_harm),
+        cmocka_unit_test(managed_fields_are_blanked_and_nothing_else),
         cmocka_unit_test(json_that_is_nested_too_deep_or_goes_on_after_its_end_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
