@@ -436,8 +436,6 @@ void life_before(struct core *core, const struct event *event)
     }
     if (event->kind == EVENT_OBJECT_GONE && event->gone.kind == OBJECT_NODEGROUP)
         touch_group(core, event->gone.space, event->gone.name);
-    if (event->kind == EVENT_OBJECT_GONE && event->gone.kind == OBJECT_INTENTION)
-        core->life->sweep_next_ms = 0; // it may leave a cordon behind
     brakes_groups_event(core, event);
     if (event->kind != EVENT_OBJECT || event->object.kind != OBJECT_NODE)
         return;

@@ -7,14 +7,15 @@
 // The end of a machine: a last look at the API server's own list, the mark, VPSie's delete, gone from VPSie's
 // list, the Node object, the finalizer.
 
-#define LOOK_GOOD_FOR_MS (20 * LIFE_SECOND_MS) // an empty node stays one for so long
-#define RETRY_LEAST_MS   (2 * LIFE_SECOND_MS)
-#define RETRY_MOST_MS    (30 * LIFE_SECOND_MS)
-#define DELETE_LEAST_MS  (5 * LIFE_SECOND_MS)
-#define DELETE_MOST_MS   (10 * LIFE_MINUTE_MS)
-#define DELETE_AGAIN_MS  (5 * LIFE_MINUTE_MS) // accepted, and still in the list
-#define DIRTY_PAUSE_MS   (2 * LIFE_SECOND_MS)
-#define FRESH_NODE_MS    (30 * LIFE_SECOND_MS)
+#define LOOK_GOOD_FOR_MS  (20 * LIFE_SECOND_MS) // an empty node stays one for so long
+#define RETRY_LEAST_MS    (2 * LIFE_SECOND_MS)
+#define RETRY_MOST_MS     (30 * LIFE_SECOND_MS)
+#define DELETE_LEAST_MS   (5 * LIFE_SECOND_MS)
+#define DELETE_MOST_MS    (10 * LIFE_MINUTE_MS)
+#define DELETE_AGAIN_MS   (5 * LIFE_MINUTE_MS) // accepted, and still in the list
+#define DIRTY_PAUSE_MS    (2 * LIFE_SECOND_MS)
+#define NODE_SEEN_GONE_MS (60 * LIFE_SECOND_MS)
+#define FRESH_NODE_MS     (30 * LIFE_SECOND_MS)
 
 static struct cloud_watch *watch_of(const struct life_private *p)
 {
@@ -101,7 +102,7 @@ static void look_again(struct life_private *p)
             life_step_to(p, LIFE_CORDON, "the cordon");
             return;
         }
-        const char *other = p->machine != NULL ? remove_ambiguous_node(p) : "";
+        const char *other = remove_ambiguous_node(p);
         if (other[0] != '\0') {
             snprintf(p->life->held, sizeof(p->life->held), "node %s may be its machine", other);
             life_wait(p, "a person: %s", p->life->held);
@@ -149,9 +150,9 @@ static const char *not_now(struct life_private *p, struct cloud_watch *watch)
         return "VPSie";
     if (node != NULL && (node_is_master(node) || remove_mismatched(p)))
         return "a person: VPSie's machine is not this Node";
-    if (p->machine->role == MACHINE_ROLE_MASTER || p->claimed_twice)
+    if ((p->machine != NULL && p->machine->role == MACHINE_ROLE_MASTER) || p->claimed_twice)
         return "a person: VPSie's machine is not a worker of its own";
-    if (p->machine->identifier[0] == '\0')
+    if (p->name.identifier[0] == '\0')
         return "a person: VPSie's list gives no identifier to delete by";
     return NULL;
 }
@@ -196,7 +197,8 @@ static void delete_call(struct life_private *p)
     }
     if (p->command != 0)
         return;
-    if (p->machine == NULL) { // not in the list any more, or never known: nothing to call for
+    if (p->machine == NULL && p->name.identifier[0] == '\0') { // never known: nothing to call for
+        p->delete_accepted = true;
         life_step_to(p, LIFE_GONE, "its machine to leave VPSie's list");
         p->round_needed = cloud_watch_ask(watch);
         p->delete_again_ms = p->core->now_ms + DELETE_AGAIN_MS;
@@ -214,9 +216,9 @@ static void delete_call(struct life_private *p)
     }
     struct arena *arena = p->core->out->arena;
     struct command *command = life_command(p, COMMAND_VPSIE_DELETE_MACHINE);
-    command->key = arena_printf(arena, "vpsie/%s/%s", watch->cluster, p->machine->identifier);
+    command->key = arena_printf(arena, "vpsie/%s/%s", watch->cluster, p->name.identifier);
     command->delete_machine.cluster = arena_strdup(arena, watch->cluster);
-    command->delete_machine.identifier = arena_strdup(arena, p->machine->identifier);
+    command->delete_machine.identifier = arena_strdup(arena, p->name.identifier);
 }
 
 // ---- gone
@@ -227,7 +229,10 @@ static void gone(struct life_private *p)
     p->waits_list = true;
     (void)life_persist(p);
     life_due(p, p->delete_again_ms);
-    if (!watch->suspect && p->round_needed != 0 && watch->trusted >= p->round_needed && p->machine == NULL) {
+    // Not in the list is not enough: a list can lack a machine. VPSie has said that it deletes it, or knows
+    // none.
+    if (p->delete_accepted && !watch->suspect && p->round_needed != 0 && watch->trusted >= p->round_needed &&
+        p->machine == NULL) {
         p->core->last_deleted_ms = p->core->now_ms;
         p->waits_list = false;
         core_note(p->core, NOTE_INFO, p->life->decision_id, life_subject(p),
@@ -237,10 +242,7 @@ static void gone(struct life_private *p)
     }
     if (p->core->now_ms < p->delete_again_ms)
         return;
-    if (p->machine != NULL)
-        life_step_to(p, LIFE_DELETE_CALL, "VPSie");
-    else
-        p->delete_again_ms = p->core->now_ms + DELETE_AGAIN_MS;
+    life_step_to(p, LIFE_DELETE_CALL, "VPSie");
 }
 
 static void finish(struct life_private *p)
@@ -264,11 +266,17 @@ static void node_delete(struct life_private *p)
     enum outcome outcome;
     const struct node *node = p->intention->node;
     if (life_answer(p, &outcome)) {
-        if (outcome == OUTCOME_OK || outcome == OUTCOME_NOT_FOUND) {
-            finish(p);
-            return;
-        }
+        if (outcome == OUTCOME_OK || outcome == OUTCOME_NOT_FOUND)
+            p->done[0] = true;
         life_retry(p, RETRY_LEAST_MS, RETRY_MOST_MS);
+    }
+    if (p->done[0] && node != NULL && p->core->now_ms < p->life->step_since_ms + NODE_SEEN_GONE_MS) {
+        life_due(p, p->life->step_since_ms + NODE_SEEN_GONE_MS); // the watch will show it
+        return;
+    }
+    if (p->done[0]) {
+        finish(p);
+        return;
     }
     // A Node of the same name with another uid is another machine's.
     if (node == NULL || (p->node_uid != NULL && strcmp(p->node_uid, node->uid) != 0)) {

@@ -18,9 +18,11 @@ static bool may_be_its(const struct life_private *p, const struct node *node)
 
 void join_bind(struct core *core, struct life_private *p)
 {
-    if (p->intention->node != NULL || p->machine == NULL || p->claimed_twice)
+    if (p->intention->node != NULL || p->claimed_twice || !machine_known(&p->name))
         return;
-    struct node *node = machine_node(core, p->machine);
+    const struct machine_facts named = {
+        .hostname = p->name.hostname, .private_ip = p->name.private_ip, .default_ip = p->name.ip};
+    struct node *node = machine_node(core, p->machine != NULL ? p->machine : &named);
     if (!may_be_its(p, node))
         return;
     cluster_bind(core->cluster, p->intention, node);
@@ -228,8 +230,9 @@ static void not_listed_yet(struct life_private *p)
         p->round_needed = cloud_watch_ask(watch);
     if (watch->suspect || watch->trusted < p->round_needed)
         return;
-    if (p->ours)
-        life_fail(p, ORDER_NOT_PLACED, "the machine that VPSie named never came into its list");
+    if (p->ours) // it is deleted all the same: a list can lack a machine
+        remove_begin(p, REMOVAL_FAILED, p->life->decision_id,
+                     "the machine that VPSie named never came into its list");
     else
         life_fail(p, ORDER_NONE, "its machine is not in VPSie's list");
 }
@@ -302,10 +305,9 @@ void join_move(struct life_private *p)
         return;
     }
     join_bind(core, p);
-    if (p->vanished && p->intention->node == NULL) {
-        life_fail(p, ORDER_NONE, "its machine is no longer in VPSie's list");
+    if (p->vanished && p->intention->node == NULL &&
+        remove_begin(p, REMOVAL_FAILED, p->life->decision_id, "its machine is no longer in VPSie's list"))
         return;
-    }
     if (asked_to_go(p))
         return;
     const struct node *node = p->intention->node;

@@ -123,6 +123,7 @@ static void own(struct cloud_watch *watch, const struct cloud_cluster *cloud, st
     if (!p->listed)
         p->listed_ms = p->core->now_ms;
     p->listed = true;
+    p->vanished = false;
     if (p->missing_ms != 0)
         p->waits_list = false;
     p->missing_ms = 0;
