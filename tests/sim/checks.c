@@ -279,18 +279,58 @@ void check_report(struct sim *sim, const struct process *process, const struct a
 
 // ---------------------------------------------------------------------------------------- now and then
 
+size_t sim_surplus(const struct sim *sim)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
+        const struct cloud_machine *machine = sim->world->cloud->machines[i];
+        count += !machine->gone && !machine->master && machine->group_id != 0 &&
+                 intention_of(sim, machine) == NULL;
+    }
+    return count;
+}
+
+// Does a NodeGroup's status tell people of machines too many?
+static bool surplus_is_seen(const struct sim *sim)
+{
+    for (size_t i = 0; i < api_count(sim->world->api, API_NODEGROUP); i++) {
+        const cJSON *condition, *json = api_at(sim->world->api, API_NODEGROUP, i)->document->json;
+        cJSON_ArrayForEach(condition, json_at(json, "status.conditions"))
+        {
+            if (text_contains_fold(json_text(condition, "message"), "surplus"))
+                return true;
+        }
+    }
+    return false;
+}
+
+// A list that lied hid machines for longer than anybody waits: then they are a surplus, and must be seen.
 static void audit_machines(struct sim *sim)
 {
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
     for (size_t i = 0; i < sim->world->cloud->machine_count && !sim->let_go; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
+        bool hidden = sim->list_lied_ms > machine->created_ms;
+        int64_t from_ms = hidden ? sim->list_lied_ms : machine->created_ms;
         if (machine->call == 0 || machine->gone || machine->leaving ||
-            sim->world->now_ms - machine->created_ms < bound_ms + AUDIT_SLACK_MS)
+            sim->world->now_ms - from_ms < bound_ms + AUDIT_SLACK_MS || intention_of(sim, machine) != NULL ||
+            (hidden && surplus_is_seen(sim)))
             continue;
-        if (intention_of(sim, machine) == NULL)
-            sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention", machine->hostname,
-                      (long long)((sim->world->now_ms - machine->created_ms) / 1000));
+        sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention%s", machine->hostname,
+                  (long long)((sim->world->now_ms - machine->created_ms) / 1000),
+                  hidden ? " and is in nobody's sight" : "");
     }
+}
+
+static bool is_settled(const cJSON *json)
+{
+    static const char *const ends[] = {"Ready", "Failed", "Terminating", "Deleting"};
+    const char *phase = json_text(json, "status.phase");
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (strcmp(phase, ends[i]) == 0)
+            return true;
+    }
+    return json_text(json, "metadata.deletionTimestamp")[0] != 0;
 }
 
 static void audit_intentions(struct sim *sim)
@@ -299,21 +339,19 @@ static void audit_intentions(struct sim *sim)
     for (size_t i = 0; i < api_count(sim->world->api, API_VPSIENODE); i++) {
         const struct api_object *object = api_at(sim->world->api, API_VPSIENODE, i);
         const cJSON *json = object->document->json;
-        int64_t age_ms = sim->world->now_ms - json_time_ms(json, "metadata.creationTimestamp");
-        const char *phase = json_text(json, "status.phase");
-        bool settled = strcmp(phase, "Ready") == 0 || strcmp(phase, "Failed") == 0 ||
-                       strcmp(phase, "Terminating") == 0 || strcmp(phase, "Deleting") == 0 ||
-                       json_text(json, "metadata.deletionTimestamp")[0] != 0;
-        bool called = json_key(json_at(json, "metadata.annotations"), KEY_CREATION_REQUESTED) != NULL;
-        if (settled)
-            continue;
-        if (called && age_ms > bound_ms + AUDIT_SLACK_MS &&
-            json_text(json, "spec.vpsieNodeIdentifier")[0] == 0 && json_text(json, "spec.nodeName")[0] == 0)
+        const char *called = json_key_text(json_at(json, "metadata.annotations"), KEY_CREATION_REQUESTED);
+        int64_t called_ms = 0;
+        if (text_parse_time_ms(called, strlen(called), &called_ms, NULL) != 0 || is_settled(json))
+            continue; // not called yet, or it has come to an end
+        // While VPSie's list cannot be believed nothing is concluded.
+        int64_t age_ms = sim->world->now_ms - (called_ms > sim->list_lied_ms ? called_ms : sim->list_lied_ms);
+        if (age_ms > bound_ms + AUDIT_SLACK_MS && json_text(json, "spec.vpsieNodeIdentifier")[0] == 0 &&
+            json_text(json, "spec.nodeName")[0] == 0)
             sim_break(sim, "intention %s was called for %lld s ago and is forgotten", object->name,
                       (long long)(age_ms / 1000));
         if (age_ms > ORDER_LIFE_MS)
-            sim_break(sim, "intention %s is %s after %lld s", object->name, phase,
-                      (long long)(age_ms / 1000));
+            sim_break(sim, "intention %s is %s %lld s after its call", object->name,
+                      json_text(json, "status.phase"), (long long)(age_ms / 1000));
     }
 }
 
@@ -332,6 +370,8 @@ void check_world(struct sim *sim)
     if (sim->world->now_ms - sim->last_audit_ms < AUDIT_EVERY_MS)
         return;
     sim->last_audit_ms = sim->world->now_ms;
+    if (sim->world->cloud->list_mode != CLOUD_LIST_RIGHT)
+        sim->list_lied_ms = sim->world->now_ms;
     audit_machines(sim);
     audit_intentions(sim);
     audit_strangers(sim);

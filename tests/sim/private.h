@@ -97,7 +97,7 @@ struct sim {
     uint64_t trace_count;
     bool trace_all; // SIM_TRACE=1: every line on stderr
     char broken[600];
-    int64_t last_audit_ms;
+    int64_t last_audit_ms, list_lied_ms;
     bool agents_started;
     bool let_go; // see sim_lets_go()
 };

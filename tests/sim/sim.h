@@ -95,7 +95,8 @@ bool sim_run_until(struct sim *sim, sim_condition condition, void *context, int6
 const char *sim_broken(const struct sim *sim);
 uint64_t sim_effects(const struct sim *sim, enum command_kind kind); // how often it was done
 uint64_t sim_sent(const struct sim *sim, enum command_kind kind);    // how often it left a door
-uint64_t sim_hash(const struct sim *sim);                            // of every command's canonical text
+size_t sim_surplus(const struct sim *sim); // machines in VPSie's groups that no intention speaks for
+uint64_t sim_hash(const struct sim *sim);  // of every command's canonical text
 // Was a note, event, condition or status text with these words ever written?
 bool sim_said(const struct sim *sim, const char *words);
 const char *sim_reply(const struct sim *sim); // the last operator reply's text

@@ -126,30 +126,44 @@ static bool daemon_wants(const struct api_object *daemonset, const cJSON *node)
     return taints_tolerated(template, json_at(node, "spec.taints"), true, true, NULL);
 }
 
+// The node that a DaemonSet's pod is meant for.
+static const char *daemon_node(const cJSON *pod)
+{
+    const cJSON *terms = json_at(pod, "spec.affinity.nodeAffinity."
+                                      "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
+    const cJSON *field = cJSON_GetArrayItem(json_at(cJSON_GetArrayItem(terms, 0), "matchFields"), 0);
+    const cJSON *value = cJSON_GetArrayItem(json_at(field, "values"), 0);
+    return cJSON_IsString(value) ? value->valuestring : "";
+}
+
 static void run_daemonset(struct world *world, const struct api_object *daemonset,
                           const struct api_list *pods, const struct api_list *nodes)
 {
     int64_t desired = 0;
-    for (size_t n = 0; n < nodes->count; n++) {
-        const struct api_object *node = &nodes->items[n];
-        const cJSON *terms = NULL;
-        bool present = false;
-        for (size_t i = 0; i < pods->count && !present; i++) {
-            const cJSON *pod = pods->items[i].document->json;
-            if (strcmp(pods->items[i].owner_uid, daemonset->uid) != 0 || pod_is_over(pod))
-                continue;
-            terms = json_at(pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution."
-                                 "nodeSelectorTerms");
-            const cJSON *field = cJSON_GetArrayItem(json_at(cJSON_GetArrayItem(terms, 0), "matchFields"), 0);
-            const cJSON *value = cJSON_GetArrayItem(json_at(field, "values"), 0);
-            present = cJSON_IsString(value) && strcmp(value->valuestring, node->name) == 0;
+    bool *served = xcalloc(nodes->count + 1, sizeof *served);
+    for (size_t i = 0; i < pods->count; i++) {
+        const struct api_object *pod = &pods->items[i];
+        if (strcmp(pod->owner_uid, daemonset->uid) != 0 || pod_is_over(pod->document->json))
+            continue;
+        const char *node_name = daemon_node(pod->document->json);
+        bool known = false;
+        for (size_t n = 0; n < nodes->count; n++) {
+            bool this_one = strcmp(nodes->items[n].name, node_name) == 0;
+            served[n] = served[n] || this_one;
+            known = known || this_one;
         }
-        if (!daemon_wants(daemonset, node->document->json))
+        if (!known && !pod_is_leaving(pod->document->json))
+            api_delete(world->api, API_POD, pod->space, pod->name,
+                       (struct api_preconditions){.uid = pod->uid}, -1);
+    }
+    for (size_t n = 0; n < nodes->count; n++) {
+        if (!daemon_wants(daemonset, nodes->items[n].document->json))
             continue;
         desired++;
-        if (!present)
-            make_pod(world, daemonset, node->name);
+        if (!served[n])
+            make_pod(world, daemonset, nodes->items[n].name);
     }
+    free(served);
     cJSON *state = api_copy(daemonset);
     json_set_number(state, "status.desiredNumberScheduled", desired);
     api_put(world->api, daemonset, state);

@@ -53,12 +53,16 @@ void tale_grow(struct sim *sim, int32_t machines)
 
 // -------------------------------------------------------------------------------------------- waiting
 
+void (*tale_autopsy)(struct sim *sim);
+
 void tale_check(struct sim *sim, bool holds, const char *what, const char *file, int line)
 {
     if (holds && sim_broken(sim)[0] == 0)
         return;
     fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
     sim_print(sim);
+    if (tale_autopsy != NULL)
+        tale_autopsy(sim);
     _fail(file, line);
 }
 

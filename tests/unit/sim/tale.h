@@ -43,6 +43,8 @@ size_t tale_marked(struct sim *sim); // nodes with our cordon
 struct cloud_machine *tale_machine(struct sim *sim, size_t index);
 // Fails with the trace when the condition does not hold.
 #define tale_assert(sim, condition) tale_check((sim), (condition), #condition, __FILE__, __LINE__)
+// Called when a story fails, to print more than the trace; NULL: nothing.
+extern void (*tale_autopsy)(struct sim *sim);
 void tale_check(struct sim *sim, bool holds, const char *what, const char *file, int line);
 void tale_end(struct sim *sim); // no rule was broken; frees
 
