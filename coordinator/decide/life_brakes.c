@@ -155,8 +155,8 @@ static void view_agents(struct core *core)
     uint32_t speaking = 0, fell_silent = 0, all = 0;
     for (uint32_t i = 0; i < core->cluster->node_count; i++) {
         const struct agent *agent = core->cluster->nodes[i]->agent;
-        if (agent == NULL)
-            continue;
+        if (agent == NULL || agent->heard_ms < shared->taken_ms)
+            continue; // it spoke to another leader, or has yet to find this one
         int64_t silent_ms = core->now_ms - agent->heard_ms - core->config.agent_silent_ms;
         all++;
         speaking += silent_ms < 0;
