@@ -20,6 +20,7 @@
 #define RESPONSE_BYTES_MAX ((size_t)16 << 20)
 #define CLIENTS_KEPT       32u
 #define READ_ATTEMPTS      3
+#define READ_PAUSE_MS      INT64_C(200)
 
 struct api {
     struct api_options options;
@@ -459,8 +460,9 @@ void api_read(struct api *api, const struct api_request *request, struct api_rep
         api_call(api, request, reply);
         if (!is_passing(reply) || attempt == READ_ATTEMPTS)
             return;
-        int64_t pause_ms =
-            reply->retry_after_ms > 0 && reply->retry_after_ms < 5000 ? reply->retry_after_ms : 200 * attempt;
+        int64_t pause_ms = reply->retry_after_ms > 0 && reply->retry_after_ms < 5000
+                               ? reply->retry_after_ms
+                               : READ_PAUSE_MS * attempt;
         if (!api_wait(api, pause_ms))
             return;
         api_reply_free(reply);
@@ -475,7 +477,7 @@ enum outcome api_outcome(const struct api_reply *reply)
         return reply->sent ? OUTCOME_UNKNOWN : OUTCOME_NOT_SENT;
     switch (reply->status) {
     case 404: return OUTCOME_NOT_FOUND;
-    case 409: return OUTCOME_CONFLICT;
+    case 409:
     case 412: return OUTCOME_CONFLICT;
     case 429: return OUTCOME_THROTTLED;
     default: return reply->status >= 500 || reply->status < 400 ? OUTCOME_UNKNOWN : OUTCOME_REFUSED;

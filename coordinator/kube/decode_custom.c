@@ -83,8 +83,8 @@ static bool read_bool(const struct spec *spec, const char *key, bool fallback)
 static const char *read_text(const struct spec *spec, struct arena *arena, const char *key, bool required)
 {
     const cJSON *value = json_get(spec->json, key);
-    bool is_text = cJSON_IsString(value);
-    if ((value && !is_text) || (required && (!is_text || value->valuestring[0] == '\0')))
+    const char *text = cJSON_GetStringValue(value);
+    if ((value && !text) || (required && (!text || *text == '\0')))
         say_problem(spec, key, value, "a text");
     return json_copy(arena, spec->json, key);
 }

@@ -59,7 +59,8 @@ static const char *extra(const cJSON *user, const char *key)
 {
     const cJSON *values = json_get(json_get(user, "extra"), key);
     const cJSON *value = json_count(values) == 1 ? values->child : NULL;
-    return cJSON_IsString(value) ? value->valuestring : "";
+    const char *text = cJSON_GetStringValue(value);
+    return text ? text : "";
 }
 
 // "system:serviceaccount:NS:NAME" against "NS/NAME".

@@ -132,7 +132,7 @@ static struct entry **find(const struct store *store, uint64_t hash, const char 
 static void grow(struct store *store)
 {
     size_t count = store->bucket_count * 2;
-    struct entry **buckets = xcalloc(count, sizeof(*buckets));
+    struct entry **buckets = xcalloc(count, sizeof(struct entry *));
     for (size_t i = 0; i < store->bucket_count; i++) {
         for (struct entry *entry = store->buckets[i], *next; entry; entry = next) {
             next = entry->next;

@@ -13,7 +13,7 @@
 
 #define MERGE_PATCH       "application/merge-patch+json"
 #define CONFLICT_ATTEMPTS 5
-#define CONFLICT_PAUSE_MS 50
+#define CONFLICT_PAUSE_MS INT64_C(50)
 
 void write_conclude(struct event *event, enum outcome outcome, const struct api_reply *reply)
 {

@@ -11,6 +11,7 @@
 
 #define PAGE_LIMIT    500
 #define LIST_ATTEMPTS 3
+#define LIST_PAUSE_MS INT64_C(200) // before the second attempt, twice that before the third
 #define NODE_PODS_MAX 10000u
 
 // ------------------------------------------------------------------------------------------ one node's pods
@@ -109,7 +110,7 @@ void write_list_node_pods(const struct writer *writer, const struct command *com
     for (int attempt = 1; !good && attempt <= LIST_ATTEMPTS; attempt++) {
         good = list_pods(writer, node_name, &list, &reply);
         bool passing = reply.result != HTTP_ANSWERED || reply.status >= 500 || reply.status == 410;
-        if (good || !passing || !api_wait(writer->api, 200 * attempt))
+        if (good || !passing || !api_wait(writer->api, LIST_PAUSE_MS * attempt))
             break;
     }
     write_conclude(event, reply.status == 410 ? OUTCOME_UNKNOWN : api_outcome(&reply), &reply);
@@ -223,7 +224,7 @@ void write_list_fresh(const struct writer *writer, const struct command *command
         int result = -1;
         for (int attempt = 1; attempt <= LIST_ATTEMPTS && result < 0; attempt++) {
             result = watch_list_fresh(writer->watches[wanted[i]], &error);
-            if (result < 0 && (attempt == LIST_ATTEMPTS || !api_wait(writer->api, 200 * attempt)))
+            if (result < 0 && (attempt == LIST_ATTEMPTS || !api_wait(writer->api, LIST_PAUSE_MS * attempt)))
                 break;
         }
         if (result < 0) {
