@@ -37,7 +37,7 @@ static void a_clean_stop_hands_the_lease_over_at_once(void **state)
     e2e_wait(stage, e2e_leads, &first);
     stage_start_coordinator(stage, 1, NULL);
     clock_sleep_ms(1000);
-    process_stop(&stage->coordinator[0], SIGTERM, 10000);
+    e2e_assert(stage, process_stop(&stage->coordinator[0], SIGTERM, 30000) == 0);
     e2e_wait(stage, e2e_leads, &second);
     e2e_end(stage, false);
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -72,6 +73,53 @@ static int spawn(pid_t *pid, const struct process_arguments *arguments, const ch
                : error_set(error, failed, "cannot start %s: %s", arguments->items[0], strerror(failed));
 }
 
+// ---------------------------------------------------------------------------------------------- the guard
+
+// Told of every child by a pipe; the pipe's end is the end of this process, however it came.
+static const char GUARD[] =
+    "trap '' INT TERM HUP; pids=\n"
+    "while read -r what pid; do\n"
+    "  if [ $what = started ]; then pids=\"$pids $pid\"; continue; fi\n"
+    "  left=; for p in $pids; do [ $p = $pid ] || left=\"$left $p\"; done; pids=$left\n"
+    "done\n"
+    "[ -z \"$pids\" ] || kill -9 $pids";
+static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
+static int guard_pipe = -1;
+
+static void start_guard(void)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return;
+    }
+    const struct process_arguments arguments = {.items = {"/bin/sh", "-c", GUARD}, .count = 3};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+    pid_t pid = 0;
+    struct error error = {0};
+    if (spawn(&pid, &arguments, NULL, &actions, &error) < 0) {
+        fprintf(stderr, "process: no guard: %s\n", error.text);
+        close(ends[1]);
+    } else {
+        guard_pipe = ends[1];
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[0]);
+}
+
+static void tell_guard(const char *what, pid_t pid)
+{
+    pthread_once(&guard_once, start_guard);
+    char line[40];
+    int length = snprintf(line, sizeof line, "%s %d\n", what, (int)pid);
+    if (guard_pipe >= 0 && write(guard_pipe, line, (size_t)length) < 0) {
+        fprintf(stderr, "process: the guard does not listen: %s\n", strerror(errno));
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- children
+
 int process_start(struct process *process, const char *name, const char *log_path,
                   const struct process_arguments *arguments, const char *const *environment,
                   struct error *error)
@@ -87,6 +135,8 @@ int process_start(struct process *process, const char *name, const char *log_pat
     posix_spawn_file_actions_destroy(&actions);
     if (result < 0) {
         process->pid = 0;
+    } else {
+        tell_guard("started", process->pid);
     }
     return result;
 }
@@ -98,6 +148,7 @@ bool process_alive(struct process *process)
     }
     int status;
     if (waitpid(process->pid, &status, WNOHANG) == process->pid) {
+        tell_guard("ended", process->pid);
         process->pid = 0;
         return false;
     }
@@ -142,8 +193,17 @@ int process_stop(struct process *process, int signal_number, int64_t limit_ms)
         kill(process->pid, SIGCONT);
     }
     int status = wait_or_kill(process->pid, limit_ms);
+    tell_guard("ended", process->pid);
     process->pid = 0;
     return status;
+}
+
+const char *process_end_text(int status, char *out, size_t bytes)
+{
+    bool killed = WIFSIGNALED(status);
+    snprintf(out, bytes, "%s %d", killed ? "signal" : "exit status",
+             killed ? WTERMSIG(status) : WEXITSTATUS(status));
+    return out;
 }
 
 static bool read_proc(const struct process *process, const char *file, struct text *out)
@@ -252,4 +312,23 @@ int process_run(const struct process_arguments *arguments, int64_t limit_ms, str
     int64_t left = until - clock_monotonic_ms();
     int status = wait_or_kill(pid, left > 0 ? left : 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void process_print_log(const struct process *process)
+{
+    AUTOTEXT struct text text = {0};
+    FILE *file = fopen(process->log_path, "r");
+    if (file == NULL) {
+        return;
+    }
+    char block[4096];
+    for (size_t count; (count = fread(block, 1, sizeof block, file)) > 0;) {
+        text_append_bytes(&text, block, count);
+    }
+    fclose(file);
+    const char *all = text_get(&text), *tail = all + text.length;
+    for (int lines = 0; tail > all && lines < 60; tail--) {
+        lines += tail[-1] == '\n';
+    }
+    fprintf(stderr, "---- %s\n%s\n", process->log_path, tail);
 }

@@ -25,7 +25,7 @@ struct process_arguments {
 void process_argument(struct process_arguments *arguments, const char *word);
 
 // The child gets the parent's environment plus `environment` ("NAME=value", NULL-terminated; may be NULL),
-// dies with the parent (PR_SET_PDEATHSIG through a wrapper is not needed: the stage kills what it started).
+// and is killed when this process ends in any way: a guard, itself a child, sees that and does it.
 int process_start(struct process *process, const char *name, const char *log_path,
                   const struct process_arguments *arguments, const char *const *environment,
                   struct error *error);
@@ -33,10 +33,15 @@ bool process_alive(struct process *process); // reaps when it has ended
 void process_signal(struct process *process, int signal_number);
 // Sends the signal, waits up to limit_ms, then SIGKILL. Returns the wait status (-1: was not running).
 int process_stop(struct process *process, int signal_number, int64_t limit_ms);
+// In words: "exit status 1", "signal 6".
+const char *process_end_text(int status, char *out, size_t bytes);
 int64_t process_resident_bytes(const struct process *process); // 0 when not running
 int64_t process_cpu_ms(const struct process *process);
 int process_threads(const struct process *process);
 int process_descriptors(const struct process *process);
+
+// The last lines of its log, on stderr.
+void process_print_log(const struct process *process);
 
 // Runs to the end (at most limit_ms), collecting stdout (and stderr) in `out`. Returns the exit code, -1 on a
 // signal or limit.

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -223,13 +225,13 @@ struct stage *stage_create(const struct stage_options *options)
     return stage;
 }
 
-void stage_destroy(struct stage *stage, bool keep)
+int stage_destroy(struct stage *stage, bool keep)
 {
     if (stage == NULL) {
-        return;
+        return 0;
     }
     for (int i = 0; i < STAGE_COORDINATORS; i++) {
-        process_stop(&stage->coordinator[i], SIGTERM, 5000);
+        stage_stop_program(stage, &stage->coordinator[i]);
     }
     atomic_store(&stage->stopping, true);
     if (stage->thread_runs) {
@@ -245,7 +247,9 @@ void stage_destroy(struct stage *stage, bool keep)
     if (!keep) {
         nftw(stage->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
+    int bad_ends = atomic_load(&stage->bad_ends);
     free(stage);
+    return bad_ends;
 }
 
 void stage_add_group(struct stage *stage, const char *name, int64_t size_id, int minimum, int maximum,
@@ -281,11 +285,25 @@ void stage_scale(struct stage *stage, const char *space, const char *name, int r
 
 // ---------------------------------------------------------------------------------------------- programs
 
+static bool is_free(int port)
+{
+    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool is_ours = bind(probe, (const struct sockaddr *)&address, sizeof address) == 0;
+    close(probe);
+    return is_ours;
+}
+
+// Below the ports that the kernel gives to callers, far from those of another run of the tests, and free now.
 static int free_port(void)
 {
     static int next = 0;
     if (next == 0) {
-        next = 21000 + (int)getpid() % 9000;
+        next = 20000 + (int)getpid() % 700 * 16;
+    }
+    for (int tries = 0; !is_free(next) && tries < 1000; tries++) {
+        next++;
     }
     return next++;
 }
@@ -377,30 +395,9 @@ bool stage_wait(struct stage *stage, const char *what, stage_condition condition
     return false;
 }
 
-static void print_tail(const char *path)
-{
-    AUTOTEXT struct text text = {0};
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return;
-    }
-    char block[4096];
-    for (size_t count; (count = fread(block, 1, sizeof block, file)) > 0;) {
-        text_append_bytes(&text, block, count);
-    }
-    fclose(file);
-    const char *all = text_get(&text), *tail = all + text.length;
-    for (int lines = 0; tail > all && lines < 60; tail--) {
-        lines += tail[-1] == '\n';
-    }
-    fprintf(stderr, "---- %s\n%s\n", path, tail);
-}
-
 void stage_print_logs(struct stage *stage)
 {
     for (int i = 0; i < STAGE_COORDINATORS; i++) {
-        if (stage->coordinator[i].log_path[0] != '\0') {
-            print_tail(stage->coordinator[i].log_path);
-        }
+        process_print_log(&stage->coordinator[i]);
     }
 }

@@ -52,6 +52,7 @@ struct stage {
     pthread_t thread;
     struct process host_agent;
     bool thread_runs, with_agents, with_host_agent;
+    atomic_int bad_ends; // programs that ended by themselves, or badly when told to stop
 };
 
 struct stage_options {
@@ -66,8 +67,10 @@ struct stage_options stage_options_quick(const char *name);
 
 // Aborts with a message when the stage cannot be built: there is nothing to test then.
 struct stage *stage_create(const struct stage_options *options);
-// Kills what runs, frees, and removes the folder unless `keep`.
-void stage_destroy(struct stage *stage, bool keep);
+// Stops what runs, frees, and removes the folder unless `keep`. Returns how many programs ended by
+// themselves, did not stop when told to, or stopped with another exit status than 0 (a sanitizer's report,
+// for one); each is told on stderr with the end of its log.
+int stage_destroy(struct stage *stage, bool keep);
 
 // One VPSie size and one NodeGroup ("general", size 1: 2 cpu, 4 GiB) and a control plane node are there from
 // the start.

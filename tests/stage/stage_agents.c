@@ -12,6 +12,7 @@
 #include "tests/world/kubernetes.h"
 
 #define PODS_SEEN_MAX 1024
+#define STOP_LIMIT_MS 30000 // so that only what hangs is killed
 
 struct pod_seen { // copied out of the world under its lock
     char uid[64], node[80], local_data[128];
@@ -113,6 +114,18 @@ static int copy_machines(struct stage *stage, struct machine_seen *out)
     return count;
 }
 
+// What ended by itself is started again by the caller, but it is never forgotten.
+static bool still_runs(struct stage *stage, struct process *process)
+{
+    bool ran = process->pid != 0, runs = process_alive(process);
+    if (ran && !runs) {
+        atomic_fetch_add(&stage->bad_ends, 1);
+        fprintf(stderr, "stage: %s has ended by itself\n", process->name);
+        process_print_log(process);
+    }
+    return runs;
+}
+
 static void match_agents(struct stage *stage, const struct machine_seen *machines, int count)
 {
     for (int i = 0; i < STAGE_AGENTS_MAX; i++) {
@@ -144,7 +157,7 @@ static void match_agents(struct stage *stage, const struct machine_seen *machine
                              size != NULL ? size->memory_mb << 20 : 4LL << 30);
         }
         if (agent != NULL && !agent->stopped && stage->agent_port[0] != 0 &&
-            !process_alive(&agent->process)) {
+            !still_runs(stage, &agent->process)) {
             start_agent(stage, agent->node, &agent->tree, &agent->process);
         }
     }
@@ -195,18 +208,33 @@ void stage_agents_tick(struct stage *stage)
             match_pods(&stage->agents[i], pods, pod_count);
         }
     }
-    if (stage->with_host_agent && stage->agent_port[0] != 0 && !process_alive(&stage->host_agent)) {
+    if (stage->with_host_agent && stage->agent_port[0] != 0 && !still_runs(stage, &stage->host_agent)) {
         start_agent(stage, "master-1", NULL, &stage->host_agent);
     }
     pthread_mutex_unlock(&stage->agents_lock);
 }
 
+void stage_stop_program(struct stage *stage, struct process *process)
+{
+    if (!still_runs(stage, process)) {
+        return;
+    }
+    char end[40];
+    int status = process_stop(process, SIGTERM, STOP_LIMIT_MS);
+    if (status != 0) {
+        atomic_fetch_add(&stage->bad_ends, 1);
+        fprintf(stderr, "stage: %s ended with %s when told to stop\n", process->name,
+                process_end_text(status, end, sizeof end));
+        process_print_log(process);
+    }
+}
+
 void stage_agents_stop(struct stage *stage)
 {
-    process_stop(&stage->host_agent, SIGKILL, 1000);
+    stage_stop_program(stage, &stage->host_agent);
     for (int i = 0; i < STAGE_AGENTS_MAX; i++) {
         if (stage->agents[i].used) {
-            process_stop(&stage->agents[i].process, SIGKILL, 1000);
+            stage_stop_program(stage, &stage->agents[i].process);
             stage->agents[i].used = false;
         }
     }

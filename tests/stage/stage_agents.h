@@ -7,5 +7,7 @@
 
 void stage_agents_tick(struct stage *stage); // start what is missing, end what is gone, move every counter on
 void stage_agents_stop(struct stage *stage);
+// Stops a program kindly; counts and tells an end that was not a good one.
+void stage_stop_program(struct stage *stage, struct process *process);
 
 #endif
