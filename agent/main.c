@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/fence.h"
 #include "agent/once.h"
 #include "common/version.h"
 #include "common/web.h"
@@ -57,10 +58,23 @@ static void harden(void)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+// Before any thread is started: those it would not hold.
+static void raise_fence(const struct agent_settings *settings)
+{
+    struct error error = {0};
+    if (!settings->fence)
+        return;
+    if (fence_raise(settings, &error) == 0)
+        log_event(LOG_INFO, "fenced in: no file of the host can be opened but what is needed", LOG_END);
+    else
+        log_event(LOG_WARN, "not fenced in", LOG_S("error", error.text), LOG_END);
+}
+
 static int run(const struct agent_settings *settings)
 {
     struct error error = {0};
     log_init("vpsie-agent", settings->log_format, settings->log_level);
+    raise_fence(settings);
     running = agent_create(settings, &error);
     if (!running) {
         log_event(LOG_ERROR, "cannot start", LOG_S("error", error.text), LOG_END);

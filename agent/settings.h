@@ -25,6 +25,7 @@ struct agent_settings {
     enum log_format log_format;
     enum log_level log_level;
 
+    bool fence;
     bool once;
     bool json;
 
