@@ -138,6 +138,75 @@ static void machines_on_their_way_are_filled_before_more_are_ordered(void **stat
     assert_int_equal(stage_coming(stage, "general"), 2);
 }
 
+// A VPSieNode whose machine boots: `joined`, its Node is there and has startup taints still.
+static void booting_machine(const char *name, const char *group, bool joined)
+{
+    if (joined) {
+        struct event *event = stage_node_event(stage, name, 3500, 7168);
+        event->object.node->ready = NODE_READY_FALSE;
+        stage_taint(event, &event->object.node->taints, "node.kubernetes.io/not-ready", TAINT_NO_SCHEDULE);
+        stage_taint(event, &event->object.node->taints, "node.cloudprovider.kubernetes.io/uninitialized",
+                    TAINT_NO_SCHEDULE);
+        stage_label(event, &event->object.node->labels, "pool", group);
+        stage_step(stage, event);
+    }
+    struct event *event = stage_intention_event(stage, name, group);
+    event->object.intention->phase = joined ? INTENTION_JOINING : INTENTION_PROVISIONING;
+    event->object.intention->ready_ms = 0;
+    event->object.intention->created_ms = stage->now_ms - 60000;
+    event->object.intention->provisioned_ms = stage->now_ms - 30000;
+    if (joined)
+        event->object.intention->node_name = arena_strdup(event->arena, name);
+    stage_step(stage, event);
+}
+
+static void a_machine_that_boots_counts_whether_it_has_joined_or_not(void **state)
+{
+    (void)state;
+    for (int joined = 0; joined <= 1; joined++) {
+        stage_group(stage, "general", 0, 10);
+        stage_machine(stage, "w-1", "general");
+        stage_running(stage, "full", "w-1", 3500, 64);
+        booting_machine("w-2", "general", joined == 1);
+        assert_int_equal(stage_coming(stage, "general"), 1);
+        stage_waiting(stage, "web", 3, 1000, 64);
+        waiting_for("picky", "general", 400); // its labels count, too
+        stage_wait(stage, 300);
+        assert_int_equal(decisions(), 0);
+        verdict_says("web-0", "served by a machine on its way in general");
+        verdict_says("picky", "served by a machine on its way in general");
+        stage_waiting(stage, "more", 1, 1000, 64);
+        stage_wait(stage, 300);
+        assert_int_equal(decisions(), 1);
+        assert_int_equal(stage_coming(stage, "general"), 2);
+        stage_destroy(stage);
+        stage = stage_create();
+    }
+}
+
+static void pods_of_a_leaving_node_need_their_room_first(void **state)
+{
+    (void)state;
+    stage_group(stage, "general", 0, 10);
+    struct node *leaving = stage_machine(stage, "w-1", "general");
+    stage_machine(stage, "w-2", "general");
+    stage_running(stage, "moving", "w-1", 2800, 64);
+    for (int i = 0; i < 4; i++) { // until VPSie's list was read
+        stage_wait(stage, 20000);
+        stage_reports(stage);
+    }
+    stage->core->out = stage->out;
+    assert_true(life_remove(stage->core, leaving, REMOVAL_VOLUNTARY, 0));
+    stage->core->out = NULL;
+    stage_waiting(stage, "web", 1, 600, 64); // fits w-2 alone, not beside what will come there
+    stage_wait(stage, 300);
+    assert_int_equal(decisions(), 0); // and not on w-1, which leaves
+    verdict_says("web-0", "fits on w-2 already");
+    stage_waiting(stage, "second", 1, 200, 64);
+    stage_wait(stage, 3000);
+    assert_int_equal(stage_coming(stage, "general"), 1);
+}
+
 // The cheap group's order comes first; then pods that only the other takes. When new pods arrive, nothing
 // that was promised wanders.
 static void a_promise_stays_with_the_machine_that_was_ordered_for_it(void **state)
@@ -645,6 +714,8 @@ int main(void)
         TEST(nothing_is_ordered_twice_for_the_same_pods),
         TEST(pods_that_fit_on_free_space_buy_nothing),
         TEST(machines_on_their_way_are_filled_before_more_are_ordered),
+        TEST(a_machine_that_boots_counts_whether_it_has_joined_or_not),
+        TEST(pods_of_a_leaving_node_need_their_room_first),
         TEST(a_promise_stays_with_the_machine_that_was_ordered_for_it),
         TEST(pods_that_wait_for_something_else_buy_nothing),
         TEST(a_pod_with_rules_that_are_not_known_here_is_not_promised_a_machine),
