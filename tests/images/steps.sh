@@ -127,10 +127,11 @@ make_context() {
 
 image_name() { echo "localhost/vpsie-$1:$debian-$2"; }
 
+# Docker knows BUILDPLATFORM by itself; not every buildah does.
 build_image() {
   local kind=$1 platform=$2 log=$work/logs/build-$debian-$1-$2 begun=$SECONDS
   must "$log" image_tool build --isolation chroot --pull-never --layers --platform "linux/$platform" \
-    --build-arg "DEBIAN=$debian" --build-arg SOURCES=available --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
+    --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --build-arg "DEBIAN=$debian" --build-arg SOURCES=available --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
     --build-arg "BUILD_DATE=$build_date" --build-arg "SOURCE_DATE_EPOCH=$epoch" \
     -f "$work/context/Dockerfile.$kind" -t "$(image_name "$kind" "$platform")" "$work/context"
   facts+=("build of $kind, linux/$platform, $debian: $((SECONDS - begun)) s (later ones share layers)")
@@ -256,7 +257,7 @@ build_again() {
   mounts=()
   if [ -n "$quick" ]; then
     must "$log" image_tool build --isolation chroot --pull-never --layers --platform "linux/$platform" --target builder \
-      --build-arg "DEBIAN=$debian" --build-arg SOURCES=available --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
+      --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --build-arg "DEBIAN=$debian" --build-arg SOURCES=available --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
       --build-arg "BUILD_DATE=$build_date" --build-arg "SOURCE_DATE_EPOCH=$epoch" \
       -f "$work/context/Dockerfile.coordinator" -t localhost/vpsie-builder "$work/context"
     again=$(image_tool from --pull-never localhost/vpsie-builder)
