@@ -31,6 +31,6 @@ vpsie_fuzz(kubeconfig tests/fuzz/fuzz_kubeconfig.c tests/fuzz/corpus/kubeconfig 
 vpsie_fuzz(admin_request tests/fuzz/fuzz_admin_request.c tests/fuzz/corpus/admin_request admin)
 
 # A room tests/<room>/ that needs more says so in tests/<room>/<room>.cmake.
-foreach(room fuzz e2e bench demo stage manifests)
+foreach(room fuzz e2e bench demo stage manifests images)
   include(${CMAKE_SOURCE_DIR}/tests/${room}/${room}.cmake OPTIONAL)
 endforeach()
