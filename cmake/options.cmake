@@ -17,7 +17,9 @@ if(VPSIE_STATIC)
     -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
   target_link_options(vpsie_options INTERFACE -Wl,--gc-sections -Wl,-z,noexecstack)
 endif()
+# Instrumented code hides value ranges from gcc, which then warns of numbers that cannot be.
 if(VPSIE_SANITIZE)
+  target_compile_options(vpsie_options INTERFACE -Wno-format-truncation)
   target_compile_options(vpsie_options INTERFACE -fsanitize=${VPSIE_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   target_link_options(vpsie_options INTERFACE -fsanitize=${VPSIE_SANITIZE})
