@@ -18,6 +18,7 @@ struct core_config {
     const char *identity; // who we are in notes and VPSieNode names' seed
     uint64_t seed;
     bool dry_run;
+    bool wait_for_resume;            // --wait-for-resume: dry run until an operator's `resume`, once a Lease
     bool allow_predecessor;          // --adopt-predecessor: do not start in dry run beside its VPSieNodes
     int64_t burst_quiet_ms;          // 200: a burst of pending pods ends after so much quiet
     int64_t burst_max_ms;            // 700

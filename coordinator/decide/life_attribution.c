@@ -273,6 +273,8 @@ static void match(struct matching *matching)
         give_all(matching, all, "new in the list, and its group's count rose");
         return;
     }
+    if (!calm && !rivals && all <= appeared && all > matching->open_count)
+        return; // soon: then the oldest, not the first to join
     uint32_t sure = keep_exclusive(matching);
     if (sure > 0 && sure <= appeared) {
         give_all(matching, sure, "new in the list, its group's count rose, and no other group has its size");

@@ -20,7 +20,7 @@ void brake_set(struct core *core, enum brake brake, bool on, const char *format,
         [BRAKE_CLOUD_LIST] = "VPSie's list cannot be believed",
         [BRAKE_AGENTS_SILENT] = "most agents have fallen silent",
         [BRAKE_GROUPS_GONE] = "every NodeGroup was deleted",
-        [BRAKE_PREDECESSOR] = "a predecessor was found",
+        [BRAKE_PREDECESSOR] = "it has not been told to begin",
         [BRAKE_PAUSED] = "paused",
         [BRAKE_CLOUD_UNUSABLE] = "VPSie cannot be used",
         [BRAKE_KUBE_UNREACHABLE] = "the API server cannot be reached",
@@ -270,6 +270,17 @@ static void view_lists(struct core *core)
     brake_set(core, BRAKE_CLOUD_LIST, false, "%s", "");
 }
 
+// Beside a predecessor's things, or where the operator wants to look first, it begins in dry run.
+static void view_beginning(struct core *core)
+{
+    const char *predecessor = core->config.allow_predecessor ? "" : core->life->predecessor;
+    const char *why = predecessor[0] != '\0' ? predecessor
+                      : core->config.wait_for_resume && core->taken_over
+                          ? "a first start: look at what it would do, then `resume`"
+                          : "";
+    brake_set(core, BRAKE_PREDECESSOR, why[0] != '\0' && !core->accepted, "%s", why);
+}
+
 void life_view_brakes(struct core *core)
 {
     struct life_shared *shared = core->life;
@@ -283,9 +294,7 @@ void life_view_brakes(struct core *core)
               : config != NULL && config->paused ? "annotation " KEY_PAUSED " on the AutoscalerConfig"
                                                  : "");
     brake_set(core, BRAKE_GROUPS_GONE, shared->groups_gone, "%s", shared->groups_gone_why);
-    brake_set(core, BRAKE_PREDECESSOR,
-              shared->predecessor[0] != '\0' && !core->accepted && !core->config.allow_predecessor, "%s",
-              shared->predecessor);
+    view_beginning(core);
     view_lists(core);
     if (!core->synced || !core->leading)
         return;

@@ -55,7 +55,7 @@ enum brake {
     BRAKE_CLOUD_LIST,     // VPSie's list empty, lost > 20 % at once, or contradicts itself
     BRAKE_AGENTS_SILENT,  // most agents fell silent within minutes: voluntary removals stop
     BRAKE_GROUPS_GONE,    // every NodeGroup was deleted within a minute: hold until `resume`
-    BRAKE_PREDECESSOR,    // its webhooks or VPSieNodes: dry run until `resume`
+    BRAKE_PREDECESSOR,    // its webhooks or VPSieNodes, or a first start that waits: dry run until `resume`
     BRAKE_PAUSED,         // AutoscalerConfig annotation or `pause`
     BRAKE_CLOUD_UNUSABLE, // the VPSie door cannot work
     BRAKE_KUBE_UNREACHABLE,
@@ -208,8 +208,8 @@ void life_order(struct core *core, struct group *group, uint32_t count, uint64_t
                 const char *creation_reason);
 // Begin to remove a node that is in service. False when it cannot begin (not in LIFE_READY, brake on).
 bool life_remove(struct core *core, struct node *node, enum removal_kind kind, uint64_t decision_id);
-// Is the node's machine in VPSie's list, as far as that list is trusted, and no other VPSieNode's too? Without it
-// nothing can be removed.
+// Is the node's machine in VPSie's list, as far as that list is trusted, and no other VPSieNode's too?
+// Without it nothing can be removed.
 bool life_machine_listed(const struct node *node);
 // Is a voluntary removal allowed now at all? On false *why names the brake.
 bool life_removals_allowed(const struct core *core, const char **why);
