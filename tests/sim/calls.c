@@ -241,7 +241,7 @@ static void arrives(void *context, const char *subject, int64_t number)
         return;
     const struct command *command = call->command;
     struct event *outcome = outcome_of_fault(sim, SIM_FAULT_NONE);
-    check_before_effect(sim, command);
+    check_before_effect(sim, call);
     if (of_vpsie(command->kind))
         vpsie_effect(sim, command, outcome);
     else

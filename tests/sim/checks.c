@@ -157,13 +157,47 @@ void check_command(struct sim *sim, struct process *process, const struct comman
     }
 }
 
-// A call that leaves the door. For an order: the one call of its intention.
-void check_sent(struct sim *sim, const struct call *call)
+static bool says_ready(const struct document *document)
 {
-    const struct command *command = call->command;
-    if (command->kind != COMMAND_VPSIE_ADD_MACHINE)
+    const cJSON *condition;
+    cJSON_ArrayForEach(condition, json_at(document == NULL ? NULL : document->json, "status.conditions"))
+    {
+        if (strcmp(json_text(condition, "type"), "Ready") == 0)
+            return strcmp(json_text(condition, "status"), "True") == 0;
+    }
+    return false;
+}
+
+void check_noticed(struct sim *sim, const struct api_change *change)
+{
+    if (change->kind != API_NODE || change->type == API_DELETED || !says_ready(change->now) ||
+        says_ready(change->before))
         return;
-    const char *key = command->key == NULL ? "" : command->key;
+    const char *name = json_text(change->now->json, "metadata.name");
+    for (size_t i = 0; i < sim->recovery_count; i++) {
+        if (strcmp(sim->recoveries[i].node_name, name) == 0) {
+            sim->recoveries[i].version = change->version;
+            return;
+        }
+    }
+    sim->recoveries = xrealloc_array(sim->recoveries, sim->recovery_count + 1, sizeof *sim->recoveries);
+    sim->recoveries[sim->recovery_count++] = (struct recovery){xstrdup(name), change->version};
+}
+
+// Has this coordinator been told that the node is Ready, as it is?
+static bool was_told_ready(struct sim *sim, unsigned number, const char *node_name)
+{
+    int64_t version = 0;
+    for (size_t i = 0; i < sim->recovery_count; i++) {
+        if (strcmp(sim->recoveries[i].node_name, node_name) == 0)
+            version = sim->recoveries[i].version;
+    }
+    return node_is_ready(sim->world, node_name) &&
+           process_by_number(sim, number)->cursors[OBJECT_NODE] >= version;
+}
+
+static void count_order(struct sim *sim, const char *key)
+{
     struct order *order = NULL;
     for (size_t i = 0; i < sim->order_count && order == NULL; i++) {
         if (strcmp(sim->orders[i].intention, key) == 0)
@@ -176,6 +210,18 @@ void check_sent(struct sim *sim, const struct call *call)
     }
     if (++order->calls > 1)
         sim_break(sim, "a second call for the intention %s", key);
+}
+
+// A call that leaves the door. For an order: the one call of its intention.
+void check_sent(struct sim *sim, struct call *call)
+{
+    const struct command *command = call->command;
+    if (command->kind == COMMAND_VPSIE_ADD_MACHINE)
+        count_order(sim, command->key == NULL ? "" : command->key);
+    if (command->kind != COMMAND_VPSIE_DELETE_MACHINE)
+        return;
+    const struct cloud_machine *machine = cloud_machine_find(sim->world, command->delete_machine.identifier);
+    call->told_ready = machine != NULL && was_told_ready(sim, call->process, machine->node_name);
 }
 
 // ----------------------------------------------------------------------------------------- what it does
@@ -225,8 +271,9 @@ static void check_minimum(struct sim *sim, const struct cloud_machine *leaving)
                   (long long)left);
 }
 
-void check_before_effect(struct sim *sim, const struct command *command)
+void check_before_effect(struct sim *sim, const struct call *call)
 {
+    const struct command *command = call->command;
     if (command->kind != COMMAND_VPSIE_DELETE_MACHINE)
         return;
     const struct cloud_machine *machine = cloud_machine_find(sim->world, command->delete_machine.identifier);
@@ -234,8 +281,8 @@ void check_before_effect(struct sim *sim, const struct command *command)
         return;
     if (machine->master || !is_ours(sim, machine->node_name))
         sim_break(sim, "%s, which is not ours, is deleted", machine->node_name);
-    if (!machine->registered || !node_is_ready(sim->world, machine->node_name))
-        return; // never joined, or broken
+    if (!machine->registered || !node_is_ready(sim->world, machine->node_name) || !call->told_ready)
+        return; // never joined, or broken as far as could be known when the call left
     size_t pods = count_movable_pods(sim->world, machine->node_name);
     if (pods > 0)
         sim_break(sim, "%s is deleted with %zu pods on it", machine->node_name, pods);
@@ -310,8 +357,8 @@ static void audit_machines(struct sim *sim)
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
     for (size_t i = 0; i < sim->world->cloud->machine_count && !sim->let_go; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
-        bool hidden = sim->list_lied_ms > machine->created_ms;
-        int64_t from_ms = hidden ? sim->list_lied_ms : machine->created_ms;
+        bool hidden = sim->lied_ms > machine->created_ms;
+        int64_t from_ms = sim->hindered_ms > machine->created_ms ? sim->hindered_ms : machine->created_ms;
         if (machine->call == 0 || machine->gone || machine->leaving ||
             sim->world->now_ms - from_ms < bound_ms + AUDIT_SLACK_MS || intention_of(sim, machine) != NULL ||
             (hidden && surplus_is_seen(sim)))
@@ -343,8 +390,8 @@ static void audit_intentions(struct sim *sim)
         int64_t called_ms = 0;
         if (text_parse_time_ms(called, strlen(called), &called_ms, NULL) != 0 || is_settled(json))
             continue; // not called yet, or it has come to an end
-        // While VPSie's list cannot be believed nothing is concluded.
-        int64_t age_ms = sim->world->now_ms - (called_ms > sim->list_lied_ms ? called_ms : sim->list_lied_ms);
+        // While VPSie's list cannot be believed, or nobody can be reached, nothing is concluded.
+        int64_t age_ms = sim->world->now_ms - (called_ms > sim->hindered_ms ? called_ms : sim->hindered_ms);
         if (age_ms > bound_ms + AUDIT_SLACK_MS && json_text(json, "spec.vpsieNodeIdentifier")[0] == 0 &&
             json_text(json, "spec.nodeName")[0] == 0)
             sim_break(sim, "intention %s was called for %lld s ago and is forgotten", object->name,
@@ -370,8 +417,10 @@ void check_world(struct sim *sim)
     if (sim->world->now_ms - sim->last_audit_ms < AUDIT_EVERY_MS)
         return;
     sim->last_audit_ms = sim->world->now_ms;
+    if (sim->world->cloud->list_mode != CLOUD_LIST_RIGHT || sim->kube_cut || sim->vpsie_cut)
+        sim->hindered_ms = sim->world->now_ms;
     if (sim->world->cloud->list_mode != CLOUD_LIST_RIGHT)
-        sim->list_lied_ms = sim->world->now_ms;
+        sim->lied_ms = sim->world->now_ms;
     audit_machines(sim);
     audit_intentions(sim);
     audit_strangers(sim);

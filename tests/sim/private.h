@@ -19,7 +19,8 @@ struct call {          // one command with an outcome, on its way through a door
     unsigned process;
     enum call_stage stage;
     enum sim_fault fault;
-    bool orphan; // its process is dead: the effect still comes, the outcome goes nowhere
+    bool told_ready; // DELETE_MACHINE: its coordinator had been told that the node is Ready when this left
+    bool orphan;     // its process is dead: the effect still comes, the outcome goes nowhere
     struct event *outcome;
 };
 
@@ -57,6 +58,11 @@ struct drain { // what is known of a node's evidence in the present leader's ter
     bool ready; // the core has been told READY naming it
 };
 
+struct recovery { // when a node last became Ready
+    char *node_name;
+    int64_t version;
+};
+
 struct sim {
     struct sim_settings settings;
     struct world *world;
@@ -88,6 +94,8 @@ struct sim {
     size_t order_count;
     struct drain *drains;
     size_t drain_count;
+    struct recovery *recoveries;
+    size_t recovery_count;
     char **cordons; // nodes that a person has cordoned
     size_t cordon_count;
     char **said;
@@ -97,7 +105,9 @@ struct sim {
     uint64_t trace_count;
     bool trace_all; // SIM_TRACE=1: every line on stderr
     char broken[600];
-    int64_t last_audit_ms, list_lied_ms;
+    int64_t last_audit_ms;
+    int64_t lied_ms;     // when VPSie's list was last wrong
+    int64_t hindered_ms; // or the API server or VPSie could not be reached
     bool agents_started;
     bool let_go; // see sim_lets_go()
 };
@@ -143,8 +153,9 @@ void sim_agents_direct(struct sim *sim, struct process *process, const struct co
 
 // ---- checks.c
 void check_command(struct sim *sim, struct process *process, const struct command *command);
-void check_sent(struct sim *sim, const struct call *call);
-void check_before_effect(struct sim *sim, const struct command *command);
+void check_noticed(struct sim *sim, const struct api_change *change);
+void check_sent(struct sim *sim, struct call *call);
+void check_before_effect(struct sim *sim, const struct call *call);
 void check_after_effect(struct sim *sim, const struct command *command);
 void check_told(struct sim *sim, const struct process *process, const struct call *call,
                 enum outcome outcome);

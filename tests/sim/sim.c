@@ -32,6 +32,7 @@ static void noticed(void *context, const struct api_change *change)
 {
     watches_noticed(context, change);
     sim_agents_noticed(context, change);
+    check_noticed(context, change);
 }
 
 struct sim *sim_create(const struct sim_settings *settings)
@@ -72,12 +73,16 @@ void sim_destroy(struct sim *sim)
     world_destroy(sim->world);
     for (size_t i = 0; i < sim->order_count; i++)
         free(sim->orders[i].intention);
+    for (size_t i = 0; i < sim->recovery_count; i++)
+        free(sim->recoveries[i].node_name);
+    free(sim->recoveries);
     free(sim->orders);
     free(sim->drains);
     free_texts(sim->cordons, sim->cordon_count);
     free_texts(sim->said, sim->said_count);
     for (size_t i = 0; i < SIM_TRACE_LINES; i++)
         free(sim->trace[i]);
+    free((void *)(uintptr_t)sim->saved.paused_reason);
     free(sim->reply);
     free(sim);
 }

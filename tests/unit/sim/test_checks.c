@@ -1,5 +1,6 @@
 // The simulator catches a core that breaks a rule: a check that never fires proves nothing. This program
-// brings a core of its own, which does one wrong thing when it begins to lead.
+// brings a core of its own, which does one wrong thing as soon as it leads
+// and knows the cluster.
 #include "tests/unit/sim/tale.h"
 
 #include <stdio.h>
@@ -38,11 +39,11 @@ int64_t core_next_wake_ms(const struct core *core)
 
 void core_step(struct core *core, const struct event *event, struct commands *out)
 {
-    if (event->kind != EVENT_LEADER || !event->leader.leading)
-        return;
-    core->term = event->leader.term;
-    core->led = true;
-    if (misdeed != NULL)
+    if (event->kind == EVENT_LEADER && event->leader.leading) {
+        core->term = event->leader.term;
+        core->led = true;
+    }
+    if (event->kind == EVENT_KUBE_SYNCED && core->led)
         misdeed(core, out);
 }
 

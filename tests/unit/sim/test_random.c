@@ -223,6 +223,8 @@ static uint64_t run_seed(uint64_t seed, bool to_the_end)
     tale_assert(sim, sim_broken(sim)[0] == 0);
     if (to_the_end) {
         calm(sim);
+        for (size_t i = 0; i < sizeof apps / sizeof apps[0]; i++) // what eight machines surely hold
+            scale_deployment(sim_world(sim), "default", apps[i], (int32_t)random_between(&random, 2, 6));
         tale_until(sim, served, NULL, MINUTES(240), "every pod is served once the faults are over");
         for (size_t i = 0; i < sizeof apps / sizeof apps[0]; i++)
             scale_deployment(sim_world(sim), "default", apps[i], 0);
