@@ -219,8 +219,13 @@ static void mind_connection(struct talk *talk, int64_t now_ms)
     if (now_ms < talk->redial_ms)
         return;
     if (silent_ms >= TALK_REDIAL_MS)
-        complain(talk, COMPLAINT_SILENT, "no connection to the coordinator",
-                 "sampling goes on; calling again", now_ms);
+        complain(
+            talk, COMPLAINT_SILENT, "no connection to the coordinator",
+            talk->settings->insecure_transport
+                ? "nothing listens there, or it cannot be reached; calling again"
+                : "nothing listens there, it cannot be reached, or its certificate is not one that --ca-file "
+                  "and --tls-server-name allow; calling again",
+            now_ms);
     dial(talk, talk->settings->coordinator, now_ms);
 }
 
