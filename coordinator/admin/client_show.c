@@ -3,6 +3,8 @@
 
 #include "coordinator/admin/client.h"
 
+#define NEED_COLUMNS_MIN 30
+
 struct show {
     struct screen *screen;
     struct arena *arena;
@@ -107,13 +109,15 @@ static void show_heading(struct show *show)
     const char *state = string_of(reply, "state"), *detail = string_of(reply, "stateDetail");
     const cJSON *vpsie = member_of(reply, "vpsie"), *agents = member_of(reply, "agents");
     screen_put(screen, state_paint(state), "%s", state);
-    if (detail[0] != '\0')
+    if (detail[0] != '\0' && strcmp(state, "HOLDING") != 0) // what holds it comes with NEEDS YOU
         screen_put(screen, PAINT_PLAIN, "  %s", detail);
     screen_put(screen, PAINT_PLAIN, "  leader %s", or_dash(string_of(reply, "leader")));
     const char *decided = age(show, reply, "lastDecidedAt");
     if (decided[0] != '\0')
         screen_put(screen, PAINT_PLAIN, "   decided %s ago", decided);
-    if (true_of(vpsie, "usable"))
+    if (true_of(vpsie, "usable") && count_of(vpsie, "callsLimit") == 0)
+        screen_put(screen, PAINT_PLAIN, "   VPSie ok");
+    else if (true_of(vpsie, "usable"))
         screen_put(screen, PAINT_PLAIN, "   VPSie ok, %d/%d calls", count_of(vpsie, "callsUsed"),
                    count_of(vpsie, "callsLimit"));
     else
@@ -126,22 +130,23 @@ static void show_heading(struct show *show)
 static void show_needs(struct show *show)
 {
     const cJSON *needs = member_of(show->reply, "needsYou"), *need;
-    int widest = 0;
+    int widest = 0, longest_look = 0;
     cJSON_ArrayForEach(need, needs)
     {
-        int columns = text_columns(string_of(need, "what"));
-        widest = columns > widest ? columns : widest;
+        int what = text_columns(string_of(need, "what")), look = text_columns(string_of(need, "look"));
+        widest = what > widest ? what : widest;
+        longest_look = look > longest_look ? look : longest_look;
     }
-    int room = show->screen->width - 45; // for the label and the command
-    widest = widest < room ? widest : room;
+    // the command to look further is shown whole: what is wrong can be read there
+    int room = show->screen->width - text_columns("NEEDS YOU") - 5 - longest_look;
+    if (room < widest)
+        widest = room > NEED_COLUMNS_MIN ? room : NEED_COLUMNS_MIN;
     cJSON_ArrayForEach(need, needs)
     {
-        const char *what = string_of(need, "what");
         screen_put(show->screen, PAINT_YELLOW, "NEEDS YOU");
-        screen_put(show->screen, PAINT_PLAIN, "  %s", what);
-        int pad = widest - text_columns(what);
-        screen_put(show->screen, PAINT_PLAIN, "%*s", (pad > 0 ? pad : 0) + 3, "");
-        screen_put(show->screen, PAINT_DIM, "%s", string_of(need, "look"));
+        screen_put(show->screen, PAINT_PLAIN, "  ");
+        screen_put_columns(show->screen, PAINT_PLAIN, widest, string_of(need, "what"));
+        screen_put(show->screen, PAINT_DIM, "   %s", string_of(need, "look"));
         screen_line(show->screen);
     }
 }
@@ -346,12 +351,20 @@ static void show_actions(struct show *show)
 
 // ---- explain
 
-// A rule that passes on nothing: shown only when all are asked for.
-static bool tells_nothing(const cJSON *rule)
+// A rule that passes as it nearly always does: shown only when all are asked for. Of a node, the rules that
+// weigh it are always shown.
+static bool tells_nothing(const cJSON *rule, bool node)
 {
-    return strcmp(string_of(rule, "verdict"), "pass") == 0 &&
-           (strcmp(string_of(rule, "saw"), string_of(rule, "limit")) == 0 ||
-            string_of(rule, "limit")[0] == '\0');
+    static const char *const WEIGHING[] = {"underused, requests", "underused, measured",
+                                           "pods fit elsewhere",  "budgets",
+                                           "local data",          "group minimum"};
+    if (strcmp(string_of(rule, "verdict"), "pass") != 0)
+        return false;
+    for (size_t i = 0; i < sizeof(WEIGHING) / sizeof(WEIGHING[0]) && node; i++)
+        if (strcmp(string_of(rule, "rule"), WEIGHING[i]) == 0)
+            return false;
+    const char *limit = string_of(rule, "limit");
+    return node || limit[0] == '\0' || strcmp(string_of(rule, "saw"), limit) == 0;
 }
 
 static enum paint rule_paint(const char *verdict)
@@ -368,9 +381,10 @@ static void show_rules(struct show *show, const cJSON *rules)
     const cJSON *rule;
     struct table table = table_create(show->arena, "RULE|~SAW|~LIMIT|VERDICT");
     int folded = 0;
+    bool node = strncmp(string_of(show->reply, "subject"), "node ", 5) == 0;
     cJSON_ArrayForEach(rule, rules)
     {
-        if (!show->all && tells_nothing(rule)) {
+        if (!show->all && tells_nothing(rule, node)) {
             folded++;
             continue;
         }

@@ -100,6 +100,15 @@ void screen_put(struct screen *screen, enum paint paint, const char *format, ...
     put(screen, paint, text_get(&line), text_columns(text_get(&line)));
 }
 
+void screen_put_columns(struct screen *screen, enum paint paint, int columns, const char *text)
+{
+    int begin = screen->column;
+    put(screen, paint, text, columns);
+    int pad = columns - (screen->column - begin);
+    if (pad > 0)
+        screen_put(screen, PAINT_PLAIN, "%*s", pad, "");
+}
+
 void screen_line(struct screen *screen)
 {
     // no blanks before the line's end
@@ -178,11 +187,9 @@ static void print_cells(const struct table *table, struct screen *screen, const 
                         const char *const *cells, const enum paint *paints)
 {
     for (int i = 0; i < table->column_count; i++) {
-        put(screen, paints != NULL ? paints[i] : PAINT_DIM, cells[i], widths[i]);
-        int columns = text_columns(cells[i]);
-        int pad = widths[i] - (columns < widths[i] ? columns : widths[i]) + GAP;
+        screen_put_columns(screen, paints != NULL ? paints[i] : PAINT_DIM, widths[i], cells[i]);
         if (i + 1 < table->column_count)
-            screen_put(screen, PAINT_PLAIN, "%*s", pad, "");
+            screen_put(screen, PAINT_PLAIN, "%*s", GAP, "");
     }
     screen_line(screen);
 }

@@ -20,6 +20,8 @@ struct screen {
 // Append to the present line; control characters become '?', what passes the width is cut.
 void screen_put(struct screen *screen, enum paint paint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// Exactly so many columns: cut, or filled up with blanks.
+void screen_put_columns(struct screen *screen, enum paint paint, int columns, const char *text);
 void screen_line(struct screen *screen); // end it
 
 #define TABLE_COLUMNS_MAX 12

@@ -63,7 +63,7 @@ static const char *brake_advice(enum brake brake)
     case BRAKE_AGENTS_SILENT: return "agents";
     case BRAKE_MANY_BROKEN: return "nodes";
     case BRAKE_CLOUD_LIST:
-    case BRAKE_CLOUD_UNUSABLE: return "see the VPSie panel, and the coordinator's log";
+    case BRAKE_CLOUD_UNUSABLE: return "see the VPSie panel";
     case BRAKE_KUBE_UNREACHABLE:
     case BRAKE_COUNT: break;
     }
@@ -159,6 +159,12 @@ static void need_doors(struct view *view)
 {
     const struct core *core = view->core;
     const struct view_extra *extra = view->extra;
+    const struct config_facts *config = core->cluster->config;
+    if (config != NULL && config->invalid[0] != '\0') {
+        char text[400];
+        snprintf(text, sizeof(text), "AutoscalerConfig default: %.300s", config->invalid);
+        need(view, text, "kubectl edit asc default");
+    }
     if (!core->kube_reachable && core->synced && !core->brakes[BRAKE_KUBE_UNREACHABLE].on)
         need(view, "the API server cannot be reached", "see the coordinator's log");
     if (extra->kube_detail[0] != '\0')

@@ -49,8 +49,9 @@ static void set_condition(struct status *status, enum group_condition which, boo
 }
 
 // Fields of the spec that VPSie's managed clusters have no parameter for.
-static const char *not_applicable(struct arena *arena, const struct nodegroup_facts *facts)
+static const char *not_applicable(struct arena *arena, const struct group *group)
 {
+    const struct nodegroup_facts *facts = &group->facts;
     const struct {
         const char *name;
         bool set;
@@ -66,6 +67,15 @@ static const char *not_applicable(struct arena *arena, const struct nodegroup_fa
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         if (fields[i].set)
             names = arena_printf(arena, "%s%s%s", names, names[0] != '\0' ? ", " : "", fields[i].name);
+    // the version is the cluster's: worth a word only where it is another one
+    for (uint32_t i = 0; i < group->intention_count && facts->kubernetes_version[0] != '\0'; i++) {
+        const struct node *node = group->intentions[i]->node;
+        if (node == NULL || node->kubelet_version[0] == '\0' ||
+            text_starts_with(node->kubelet_version, facts->kubernetes_version))
+            continue;
+        return arena_printf(arena, "%s%skubernetesVersion (nodes run %s)", names,
+                            names[0] != '\0' ? ", " : "", node->kubelet_version);
+    }
     return names;
 }
 
@@ -73,7 +83,7 @@ static void ready_condition(struct status *status, struct arena *arena)
 {
     const struct nodegroup_facts *facts = &status->group->facts;
     bool enough = (int64_t)status->counts.ready >= (int64_t)facts->min_nodes;
-    const char *ignored = not_applicable(arena, facts);
+    const char *ignored = not_applicable(arena, status->group);
     const char *note =
         ignored[0] == '\0' ? "" : arena_printf(arena, "; not applicable in managed clusters: %s", ignored);
     set_condition(status, CONDITION_READY, enough && facts->invalid[0] == '\0',

@@ -41,7 +41,7 @@ struct look {
     struct candidate *candidates;
     uint32_t candidate_count;
     uint32_t shared_room;
-    struct resources free; // before anything was dealt
+    struct resources free; // once all that fit were dealt out
     uint32_t events;
     uint32_t helpless;
     int64_t oldest_helpless_ms;
@@ -290,7 +290,6 @@ static void deal(struct look *look)
 {
     struct core *core = look->core;
     look->space = policy_free_space(core, look->arena, true);
-    sum_free(look);
     struct resources reference = {.cpu_millis = 1000, .memory_bytes = (int64_t)4 << 30, .pods = 110};
     if (look->space.packing.place_count > 0)
         reference = *look->space.packing.places[0].allocatable;
@@ -312,6 +311,7 @@ static void deal(struct look *look)
         else
             landed(look, look->pods[i], place);
     }
+    sum_free(look);
 }
 
 // ---- choosing
@@ -470,8 +470,8 @@ static void order_for_pods(struct look *look)
 #define NEAR_CHECKS  2
 #define NEAR_LIMIT   100
 
-static int near_miss(struct look *look, struct candidate *candidate, const struct pod *pod, char *text,
-                     size_t bytes)
+static double near_miss(struct look *look, struct candidate *candidate, const struct pod *pod, char *text,
+                        size_t bytes)
 {
     const char *name = candidate->group->facts.name;
     const struct template_node *made = template_of(look, candidate);
@@ -494,7 +494,9 @@ static int near_miss(struct look *look, struct candidate *candidate, const struc
     char miss[160];
     placement_describe(&placement, miss, sizeof(miss));
     snprintf(text, bytes, "%s: %s", name, miss);
-    return NEAR_CHECKS + (int)placement.verdict;
+    const struct resources_lack *lack = &placement.lack;
+    bool part = placement.verdict == PLACEMENT_RESOURCES && lack->free > 0 && lack->asked > lack->free;
+    return NEAR_CHECKS + (double)placement.verdict + (part ? (double)lack->free / (double)lack->asked : 0.0);
 }
 
 static bool said_before(struct look *look, const struct pod *pod)
@@ -515,14 +517,14 @@ struct miss { // what was found for one shape: the pods come sorted by shape
 static void find_miss(struct look *look, const struct pod *pod, struct miss *miss)
 {
     char best[300] = "there is no NodeGroup of ours", text[300], verdict[340];
-    int nearest = NEAR_NOT;
+    double nearest = NEAR_NOT;
     *miss = (struct miss){.shape = pod->shape};
     for (uint32_t i = 0; i < look->candidate_count; i++) {
-        int near = near_miss(look, &look->candidates[i], pod, text, sizeof(text));
+        double near = near_miss(look, &look->candidates[i], pod, text, sizeof(text));
         if (near <= nearest)
             continue;
         nearest = near;
-        miss->nearest = near == NEAR_LIMIT ? &look->candidates[i] : NULL;
+        miss->nearest = near >= NEAR_LIMIT ? &look->candidates[i] : NULL;
         snprintf(best, sizeof(best), "%s", text);
     }
     snprintf(verdict, sizeof(verdict), "%s: %s", miss->nearest != NULL ? "waits" : "no group can help", best);

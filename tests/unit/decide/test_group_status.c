@@ -217,6 +217,17 @@ static void fields_that_do_not_apply_are_told_once(void **state)
     assert_int_equal(told, 1);
 }
 
+static void another_kubernetes_version_than_the_nodes_run_is_told(void **state)
+{
+    (void)state;
+    struct event *event = stage_group_event(stage, "general", 0, 3);
+    event->object.group->kubernetes_version = "v1.31.2";
+    stage_step(stage, event);
+    stage_machine(stage, "w-1", "general");
+    stage_wait(stage, 4000);
+    assert_non_null(strstr(condition(written(), "Ready")->message, "kubernetesVersion (nodes run v1.30.0)"));
+}
+
 static void a_group_that_is_not_managed_is_not_written_to(void **state)
 {
     (void)state;
@@ -250,6 +261,7 @@ int main(void)
         TEST(an_invalid_spec_is_an_error_and_not_ready),
         TEST(orders_make_the_group_scale),
         TEST(fields_that_do_not_apply_are_told_once),
+        TEST(another_kubernetes_version_than_the_nodes_run_is_told),
         TEST(a_group_that_is_not_managed_is_not_written_to),
         TEST(a_dry_run_writes_no_status),
     };

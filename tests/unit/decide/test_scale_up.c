@@ -64,7 +64,7 @@ static void a_burst_of_pods_is_one_decision(void **state)
     assert_int_equal(decision->kind, DECISION_ORDER);
     assert_string_equal(decision->group, "general");
     assert_string_equal(decision->summary, "order 7 machines in general");
-    assert_string_equal(decision->reason, "19 pods need 19.0 cpu, 3.5 free");
+    assert_string_equal(decision->reason, "19 pods need 19.0 cpu, 0.5 free");
     assert_int_equal(stage_coming(stage, "general"), 7);
 }
 
