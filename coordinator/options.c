@@ -235,6 +235,12 @@ static const struct flag flag_table[] = {
      .target = &target.core.dry_run,
      .default_text = "false",
      .help = "decide and explain everything, write nothing"},
+    {.name = "wait-for-resume",
+     .type = FLAG_BOOL,
+     .target = &target.core.wait_for_resume,
+     .default_text = "false",
+     .help =
+         "a first start decides and explains but writes nothing until `resume`, which is kept on the Lease"},
     {.name = "adopt-predecessor",
      .type = FLAG_BOOL,
      .target = &target.core.allow_predecessor,
