@@ -113,6 +113,7 @@ struct answer {
     int64_t due_ms;      // WAITS: when it passes by itself, 0 when not by time
     struct arena *words; // NULL: nobody reads
     char *saw, *limit, *change;
+    char *brief; // what was seen, without figures that change by the second: for verdicts that are kept
 };
 #define ANSWER_SAY(answer, field, ...)                                                                       \
     do {                                                                                                     \

@@ -101,6 +101,7 @@ static void rule_backoff(struct group_case *seen, struct answer *answer)
         return;
     }
     ANSWER_SAY(answer, saw, "%s more: %s", left, life->backoff_reason);
+    ANSWER_SAY(answer, brief, "%s", life->backoff_reason);
     ANSWER_SAY(answer, change, "passes by itself in %s", left);
 }
 
@@ -186,11 +187,11 @@ static const struct {
     {"paused", "is %s", rule_paused},
     {"scale up", "has scale up %s", rule_enabled},
     {"brakes", "cannot order: %s", rule_brakes},
-    {"backoff", "backs off for %s", rule_backoff},
+    {"backoff", "backs off: %s", rule_backoff},
     {"maximum", "is at its maximum: %s of %s nodes", rule_maximum},
     {"cluster workers", "cannot grow: the cluster has %s of at most %s workers", rule_workers},
     {"machines on their way", "must wait: %s of at most %s machines are on their way", rule_coming},
-    {"cooldown", "is cooling down: ordered %s, cooldown %s", rule_cooldown},
+    {"cooldown", "is cooling down after an order", rule_cooldown},
 };
 #define GROUP_RULE_COUNT (sizeof(GROUP_RULES) / sizeof(GROUP_RULES[0]))
 
@@ -212,7 +213,7 @@ static void say_why(struct growth *growth, const struct group *group, size_t rul
     const char *rest = GROUP_RULES[rule].short_why;
     struct text line = {0};
     text_printf(&line, "%s ", group->facts.name);
-    const char *values[] = {answer->saw, answer->limit};
+    const char *values[] = {answer->brief != NULL ? answer->brief : answer->saw, answer->limit};
     size_t next = 0;
     for (const char *at = rest; *at != '\0'; at++) {
         if (at[0] == '%' && at[1] == 's' && next < 2) {

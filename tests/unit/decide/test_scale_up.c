@@ -421,8 +421,7 @@ static void a_group_that_backs_off_is_asked_again_when_that_is_over(void **state
     stage_waiting(stage, "web", 1, 1000, 64);
     stage_wait(stage, 59000);
     assert_int_equal(decisions(), 0);
-    verdict_says("web-0", "general backs off for");
-    verdict_says("web-0", "quota exceeded");
+    verdict_says("web-0", "waits: general backs off: quota exceeded");
     stage_wait(stage, 1000);
     assert_int_equal(decisions(), 1);
 }
@@ -562,6 +561,27 @@ static void a_pod_that_nobody_can_help_is_said_once_with_the_nearest_miss(void *
         stage_wait(stage, 5000);
     }
     assert_int_equal(stage_count(stage, COMMAND_NOTE), notes);
+    assert_int_equal(stage_count(stage, COMMAND_KUBE_EVENT), events);
+}
+
+static void a_verdict_holds_no_figure_that_changes_by_the_second(void **state)
+{
+    (void)state;
+    struct group *group = stage_group(stage, "general", 0, 3);
+    struct group_life *life = group_life(stage->core, group);
+    life->backoff_until_ms = stage->now_ms + 600000;
+    snprintf(life->backoff_reason, sizeof(life->backoff_reason), "quota exceeded");
+    stage_waiting(stage, "web", 1, 1000, 64);
+    stage_wait(stage, 1000);
+    const char *verdict = stage_pod(stage, "web-0")->verdict;
+    uint32_t events = stage_count(stage, COMMAND_KUBE_EVENT);
+    for (int i = 0; i < 20; i++) {
+        struct event *event = stage_pod_event(stage, "web-0", "", 1000, 64 + i);
+        event->object.pod->unschedulable_since_ms = STAGE_START_MS;
+        stage_step(stage, event);
+        stage_wait(stage, 7000);
+        assert_ptr_equal(stage_pod(stage, "web-0")->verdict, verdict);
+    }
     assert_int_equal(stage_count(stage, COMMAND_KUBE_EVENT), events);
 }
 
@@ -739,6 +759,7 @@ int main(void)
         TEST(a_minimum_is_met_without_any_pod),
         TEST(a_minimum_above_the_maximum_orders_no_more_than_the_maximum),
         TEST(a_pod_that_nobody_can_help_is_said_once_with_the_nearest_miss),
+        TEST(a_verdict_holds_no_figure_that_changes_by_the_second),
         TEST(a_helpless_pod_causes_no_loop),
         TEST(thousands_of_pods_make_no_flood_of_events),
         TEST(a_dry_run_decides_explains_and_orders_nothing),
