@@ -185,6 +185,7 @@ struct life_private {
     struct drain *drain;     // NULL: none
     uint64_t fresh_needed;   // COMMAND_KUBE_LIST_FRESH that has to come back
     const char *removal_why; // interned
+    bool pods_seen;          // the last look was at the API server's list of its pods
     uint32_t listed_pods;    // that the API server's list showed, besides furniture
     int64_t looked_ms;       // when the last look found it empty
     uint32_t delete_attempts;

@@ -34,8 +34,9 @@ void delete_take_list(struct life_private *p, const struct event *event)
     }
 }
 
-static void to_marking(struct life_private *p)
+static void to_marking(struct life_private *p, bool pods_seen)
 {
+    p->pods_seen = pods_seen;
     p->looked_ms = p->core->now_ms;
     life_step_to(p, LIFE_MARK_DELETING, "the mark to be stored");
 }
@@ -47,7 +48,7 @@ static void look_at_pods(struct life_private *p)
     const struct node *node = p->intention->node;
     if (life_answer(p, &outcome)) {
         if (outcome == OUTCOME_OK && p->listed_pods == 0) {
-            to_marking(p);
+            to_marking(p, true);
             return;
         }
         if (outcome == OUTCOME_OK) {
@@ -110,7 +111,7 @@ static void look_again(struct life_private *p)
             return;
         }
     }
-    to_marking(p);
+    to_marking(p, false);
 }
 
 static void last_list(struct life_private *p)
@@ -125,9 +126,18 @@ static void last_list(struct life_private *p)
 
 // ---- the call
 
+// What was broken or had no Node, and now runs, is drained like any other.
+static bool runs_again(struct life_private *p)
+{
+    if (p->pods_seen || p->delete_called || !remove_graceful(p))
+        return false;
+    life_step_to(p, LIFE_CORDON, "the cordon");
+    return true;
+}
+
 static void mark_deleting(struct life_private *p)
 {
-    if (!remove_goes_on(p))
+    if (!remove_goes_on(p) || runs_again(p))
         return;
     if (p->life->removal != REMOVAL_FAILED) {
         life_phase(p, INTENTION_DELETING);
@@ -195,7 +205,7 @@ static void delete_call(struct life_private *p)
         take_delete_answer(p, outcome);
         return;
     }
-    if (p->command != 0)
+    if (p->command != 0 || (!p->delete_called && !remove_goes_on(p)) || runs_again(p))
         return;
     if (p->machine == NULL && p->name.identifier[0] == '\0') { // never known: nothing to call for
         p->delete_accepted = true;

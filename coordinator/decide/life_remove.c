@@ -109,7 +109,7 @@ void remove_give_up(struct life_private *p, const char *format, ...)
     va_start(arguments, format);
     text_vprintf(&text, format, arguments);
     va_end(arguments);
-    assert(life->step < LIFE_DELETE_CALL);
+    assert(life->step < LIFE_DELETE_CALL || !p->delete_called);
     snprintf(life->held, sizeof(life->held), "%s", text_get(&text));
     int64_t wait_ms = AGAIN_LEAST_MS;
     for (uint32_t i = 0; i < life->give_ups && wait_ms < AGAIN_MOST_MS; i++)
@@ -239,7 +239,8 @@ bool remove_goes_on(struct life_private *p)
         return false;
     }
     bool recovered = node != NULL && join_node_ready(core, node);
-    if (!too_late && p->life->removal == REMOVAL_BROKEN && recovered && !p->vanished) {
+    bool ready = node != NULL && node->ready == NODE_READY_TRUE; // taints may linger on what runs again
+    if (!too_late && p->life->removal == REMOVAL_BROKEN && ready && !p->vanished) {
         remove_give_up(p, "the node has recovered");
         return false;
     }
