@@ -7,3 +7,4 @@ foreach(story scale kill leaders faults strangers install)
   add_test(NAME e2e_${story} COMMAND e2e_${story})
   set_tests_properties(e2e_${story} PROPERTIES TIMEOUT 900 LABELS e2e RUN_SERIAL TRUE)
 endforeach()
+target_link_libraries(e2e_install PRIVATE kube) # the table of permissions

@@ -5,6 +5,7 @@
 
 #include "common/arena.h"
 #include "common/text.h"
+#include "coordinator/kube/permissions.h"
 #include "tests/e2e/e2e.h"
 #include "tests/support/cmocka_all.h"
 #include "tests/world/json.h"
@@ -180,11 +181,69 @@ static void check_finds_what_is_there_and_what_is_not(void **state)
     e2e_end(stage, false);
 }
 
+static bool is_granted(const char *asked)
+{
+    for (size_t i = 0; i < permission_count; i++) {
+        const struct permission *row = &permissions[i];
+        AUTOFREE char *text = xprintf("%s %s/%s/%s", row->verb, row->group, row->resource, row->subresource);
+        if (strcmp(text, asked) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool was_asked(struct stage *stage, const char *wanted)
+{
+    for (unsigned i = 0; i < stage->kube.asked_count; i++) {
+        if (strcmp(stage->kube.asked[i], wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// From the first start to machines that come, are drained and go: the roles of the manifests hold the same
+// table.
+static void it_asks_the_api_server_for_nothing_that_its_roles_do_not_grant(void **state)
+{
+    (void)state;
+    static const char *const surely[] = {"delete /nodes/",
+                                         "delete autoscaler.vpsie.com/vpsienodes/",
+                                         "patch autoscaler.vpsie.com/nodegroups/status",
+                                         "update coordination.k8s.io/leases/",
+                                         "create /secrets/",
+                                         "watch /secrets/"};
+    struct stage *stage = e2e_stage("roles", 23);
+    int minimum = E2E_GROUP_MIN, first = 0, many = 5, few = 1;
+    stage_start_coordinator(stage, 0, as_installed);
+    trust_what_is_published(stage);
+    e2e_wait(stage, e2e_leads, &first);
+    e2e_scale(stage, many);
+    e2e_wait(stage, e2e_all_run, &many);
+    e2e_scale(stage, few);
+    e2e_wait(stage, e2e_machines, &minimum);
+    stage_lock(stage);
+    for (unsigned i = 0; i < stage->kube.asked_count; i++) {
+        if (!is_granted(stage->kube.asked[i])) {
+            fail_msg("asked, and not granted: %s", stage->kube.asked[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof surely / sizeof surely[0]; i++) {
+        if (!was_asked(stage, surely[i])) {
+            fail_msg("the story did not get so far: %s", surely[i]);
+        }
+    }
+    stage_unlock(stage);
+    e2e_end(stage, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_files_the_coordinator_makes_the_certificate_that_agents_trust),
         cmocka_unit_test(check_finds_what_is_there_and_what_is_not),
+        cmocka_unit_test(it_asks_the_api_server_for_nothing_that_its_roles_do_not_grant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,6 +312,35 @@ static bool wants_watch(const struct https_request *request)
     return watch != NULL && (strcmp(watch, "true") == 0 || strcmp(watch, "1") == 0);
 }
 
+// As RBAC would name it.
+static const char *verb_of(const struct https_request *request, const struct route *route)
+{
+    static const struct {
+        const char *method, *verb;
+    } verbs[] = {{"POST", "create"}, {"PUT", "update"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strcmp(request->method, verbs[i].method) == 0) {
+            return verbs[i].verb;
+        }
+    }
+    return route->name[0] != '\0' ? "get" : wants_watch(request) ? "watch" : "list";
+}
+
+static void note_asked(struct kube_api *kube, const struct https_request *request, const struct route *route)
+{
+    char text[sizeof kube->asked[0]];
+    snprintf(text, sizeof text, "%s %.30s/%.40s/%s", verb_of(request, route), route->group, route->plural,
+             route->subresource);
+    for (unsigned i = 0; i < kube->asked_count; i++) {
+        if (strcmp(kube->asked[i], text) == 0) {
+            return;
+        }
+    }
+    if (kube->asked_count < KUBE_API_ASKED_MAX) {
+        snprintf(kube->asked[kube->asked_count++], sizeof text, "%s", text);
+    }
+}
+
 static void dispatch(struct kube_api *kube, const struct https_request *request,
                      struct https_response *response)
 {
@@ -320,6 +349,7 @@ static void dispatch(struct kube_api *kube, const struct https_request *request,
         answer_status(response, 404, "NotFound", "the server could not find the requested resource", 0);
         return;
     }
+    note_asked(kube, request, &route);
     if (strcmp(route.group, "authentication.k8s.io") == 0 && strcmp(route.plural, "tokenreviews") == 0) {
         AUTOJSON cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
         answer_review(kube, body, response);

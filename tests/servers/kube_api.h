@@ -11,14 +11,17 @@
 #include "tests/servers/https.h"
 #include "tests/world/world.h"
 
+#define KUBE_API_ASKED_MAX 96
 struct kube_api {
     struct world *world;
-    struct api *api;         // the world's
-    pthread_mutex_t *lock;   // guards the whole world
-    pthread_cond_t *changed; // broadcast after every change; CLOCK_MONOTONIC
-    char admin_token[64];    // what the coordinator shows
-    uint64_t evictions;      // granted
-    uint64_t watch_epoch;    // under lock: raised to break every open watch
+    struct api *api;                    // the world's
+    pthread_mutex_t *lock;              // guards the whole world
+    pthread_cond_t *changed;            // broadcast after every change; CLOCK_MONOTONIC
+    char admin_token[64];               // what the coordinator shows
+    uint64_t evictions;                 // granted
+    uint64_t watch_epoch;               // under lock: raised to break every open watch
+    char asked[KUBE_API_ASKED_MAX][96]; // under lock: "verb group/resource/subresource", each once
+    unsigned asked_count;
     char denied[64]; // under lock: SelfSubjectAccessReviews of this resource say no; nothing else asks it
 };
 
