@@ -11,10 +11,10 @@
 #include "common/clock.h"
 
 #define CONNECT_TIMEOUT_MS_DEFAULT 10000
-#define RESPONSE_BYTES_DEFAULT     (1024u * 1024u)
-#define RESPONSE_HEADER_BYTES_MAX  (64u * 1024u)
-#define URL_BYTES_MAX              (16u * 1024u)
-#define HEADER_BYTES_MAX           (64u * 1024u)
+#define RESPONSE_BYTES_DEFAULT     ((size_t)1024 * 1024)
+#define RESPONSE_HEADER_BYTES_MAX  ((size_t)64 * 1024)
+#define URL_BYTES_MAX              ((size_t)16 * 1024)
+#define HEADER_BYTES_MAX           ((size_t)64 * 1024)
 #define STOP_POLL_MS               500
 #define RETRY_AFTER_MS_MAX         3600000
 #define CONNECTIONS_KEPT           4L
@@ -126,8 +126,6 @@ void http_destroy(struct http *http)
     free(http);
 }
 
-// ---------------------------------------------------------------------------------------- what libcurl calls
-
 static int before_request(void *context, char *peer, char *local, int peer_port, int local_port)
 {
     struct call *call = context;
@@ -207,9 +205,6 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
     }
     return length;
 }
-
-// --------------------------------------------------------------------------------------- building the
-// request
 
 static bool has_control(const char *text)
 {
@@ -297,7 +292,7 @@ static int check_url(struct call *call, const char *server_name, struct error *e
 {
     const char *given = call->request->url;
     if (strlen(given) > URL_BYTES_MAX) {
-        return error_set(error, 0, "the URL is longer than %u bytes", URL_BYTES_MAX);
+        return error_set(error, 0, "the URL is longer than %zu bytes", URL_BYTES_MAX);
     }
     if (strncasecmp(given, "https://", 8) != 0) {
         return error_set(error, 0, "only https:// is allowed, not \"%s\"",
@@ -410,8 +405,6 @@ static void set_options(const struct http *http, struct call *call)
     set_trust(http, easy);
     set_method(request, easy);
 }
-
-// ------------------------------------------------------------------------------------------------- the call
 
 static bool is_stopped(const struct http_request *request)
 {

@@ -25,8 +25,6 @@
     60000 // a connection that neither says who it is nor anything else for so long is closed
 #define STRANGERS_AT_ONCE 64u
 
-// ---------------------------------------------------------------------------------------------- connections
-
 static void on_pipe(nng_pipe pipe, nng_pipe_ev happening, void *context)
 {
     struct fleet *fleet = context;
@@ -58,8 +56,6 @@ static void close_strangers(struct fleet *fleet)
         nng_pipe_close((nng_pipe){.id = pipes[i]});
     }
 }
-
-// ---------------------------------------------------------------------------------------------- certificates
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
@@ -152,9 +148,6 @@ static void *upkeep_loop(void *context)
     pthread_mutex_unlock(&fleet->lock);
     return NULL;
 }
-
-// ---------------------------------------------------------------------------------------------- start and
-// stop
 
 static int start_workers(struct fleet *fleet, struct error *error)
 {
@@ -294,9 +287,9 @@ void fleet_stop(struct fleet *fleet)
     directives_free(&fleet->directives);
     pthread_mutex_destroy(&fleet->lock);
     pthread_cond_destroy(&fleet->stop);
-    free((char *)(uintptr_t)fleet->options.listen);
-    free((char *)(uintptr_t)fleet->options.cert_file);
-    free((char *)(uintptr_t)fleet->options.key_file);
+    free((char *)fleet->options.listen);
+    free((char *)fleet->options.cert_file);
+    free((char *)fleet->options.key_file);
     free(fleet);
 }
 

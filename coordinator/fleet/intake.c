@@ -55,8 +55,6 @@ static void free_report(WireReport *report)
     }
 }
 
-// ------------------------------------------------------------------------------------------------- answers
-
 // The request is done with: counts it off its connection and waits for the next one.
 void intake_receive(struct worker *worker)
 {
@@ -147,7 +145,7 @@ static void refuse(struct worker *worker, const WireReport *report, const struct
     ack.sequence = report != NULL ? report->sequence : 0;
     ack.protocol_version = WIRE_PROTOCOL_VERSION;
     ack.detail = detail;
-    ack.leader_address = (char *)(uintptr_t)(refused->leader_address != NULL ? refused->leader_address : "");
+    ack.leader_address = (char *)(refused->leader_address != NULL ? refused->leader_address : "");
     ack.next_interval_ms = refused->next_interval_ms;
     uint8_t *bytes = wire_ack_encode(&ack, &length, &error);
     send_bytes(worker, bytes, length, &error);
@@ -168,8 +166,6 @@ static uint32_t come_again_ms(struct fleet *fleet)
     pthread_mutex_unlock(&fleet->lock);
     return interval;
 }
-
-// ---------------------------------------------------------------------------- a report of a known agent
 
 // What the core is to see of a report, and what the agent is to hear.
 struct judgement {
@@ -285,8 +281,6 @@ static void accept_report(struct worker *worker, const WireReport *report)
     send_bytes(worker, bytes, length, &error);
 }
 
-// ---------------------------------------------------------------------------------------------- who is it?
-
 // After a token that was refused, the next one of the same connection is not reviewed for a growing while, so
 // that nobody makes the API server work through us. Under the lock.
 static void note_review(struct members *members, struct member *member, bool valid, const char *node_name,
@@ -372,8 +366,6 @@ static enum standing standing_of(struct fleet *fleet, uint32_t pipe)
     pthread_mutex_unlock(&fleet->lock);
     return standing;
 }
-
-// ----------------------------------------------------------------------------------------------- receiving
 
 static enum refusal refusal_of(int fault)
 {

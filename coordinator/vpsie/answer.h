@@ -12,7 +12,7 @@
 #include "coordinator/decide/event.h"
 #include "coordinator/http.h"
 
-#define ANSWER_BYTES_MAX  (8u * 1024u * 1024u)
+#define ANSWER_BYTES_MAX  ((size_t)8 * 1024 * 1024)
 #define ANSWER_ITEMS_MAX  FACTS_NODES_MAX
 #define ANSWER_TEXT_BYTES 256u // identifiers, names, addresses
 #define ANSWER_DETAIL_MAX 200u // of a message or a body that is not JSON

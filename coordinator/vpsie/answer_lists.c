@@ -8,8 +8,6 @@ static const char *const id_names[] = {"id", "node_id", NULL};
 static const char *const identifier_names[] = {"identifier", "nodeIdentifier", "uuid", NULL};
 static const char *const hostname_names[] = {"hostname", "host_name", NULL};
 
-// ---------------------------------------------------------------------------------------------- completeness
-
 static bool says_more(const cJSON *holder, int64_t items)
 {
     int64_t number = 0;
@@ -43,9 +41,6 @@ static int check_complete(const struct answer *answer, int64_t items, struct err
     }
     return 0;
 }
-
-// -------------------------------------------------------------------------------------------- lists of
-// objects
 
 // The list in `data`, also when it is nested under one of the names. NULL with *empty when there is none and
 // that may mean none.
@@ -193,8 +188,6 @@ int answer_clusters(const struct answer *answer, struct arena *arena, const char
     }
     return 0;
 }
-
-// ------------------------------------------------------------------------------------------------- machines
 
 static enum machine_role role_of(const cJSON *item, enum machine_role listed)
 {
@@ -369,9 +362,6 @@ int answer_machines(const struct answer *answer, const char *cluster, struct are
     }
     return check_complete(answer, *count, error);
 }
-
-// ------------------------------------------------------------------------------------- answers to single
-// calls
 
 const struct machine_facts *answer_ordered(const struct answer *answer, struct arena *arena)
 {

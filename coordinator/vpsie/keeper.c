@@ -18,9 +18,6 @@ struct reported {
     int64_t at_ms;
 };
 
-// ------------------------------------------------------------------------------------------- what is to be
-// done
-
 static void try_candidate(struct vpsie *vpsie, void *client)
 {
     struct account *account = account_copy(vpsie->candidate);
@@ -118,9 +115,6 @@ static bool do_what_is_due(struct vpsie *vpsie, void *client, int64_t *next_ms)
     }
     return false;
 }
-
-// ---------------------------------------------------------------------------------------------------
-// reporting
 
 static bool describe(const struct vpsie *vpsie, char *detail, size_t bytes)
 {

@@ -56,7 +56,7 @@ static enum verdict log_in(struct vpsie *vpsie, void *client, struct account *ac
         error_set(why, answer.status, "login: %s", answer.detail);
     }
     if (token != NULL) {
-        explicit_bzero((char *)(uintptr_t)token, strlen(token));
+        explicit_bzero((char *)token, strlen(token));
     }
     answer_free(&answer);
     return verdict;

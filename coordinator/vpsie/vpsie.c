@@ -1,6 +1,7 @@
 #include "coordinator/vpsie/vpsie.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -34,9 +35,6 @@ struct tuning tuning_default(void)
     return tuning;
 }
 
-// ------------------------------------------------------------------------------------------- the real
-// transport
-
 static void *open_client(void *context, struct error *error)
 {
     const struct vpsie *vpsie = context;
@@ -58,9 +56,6 @@ static void close_client(void *client)
 {
     http_destroy(client);
 }
-
-// ------------------------------------------------------------------------------------------------------
-// workers
 
 static bool key_is_busy(const struct vpsie *vpsie, const char *key)
 {
@@ -126,9 +121,6 @@ static void *work(void *context)
     return NULL;
 }
 
-// ----------------------------------------------------------------------------------------------- start and
-// stop
-
 static int check_options(const struct vpsie_options *options, struct error *error)
 {
     assert(options->sink != NULL);
@@ -150,8 +142,8 @@ static void free_door(struct vpsie *vpsie)
     pthread_mutex_destroy(&vpsie->lock);
     pthread_mutex_destroy(&vpsie->recovering);
     pthread_cond_destroy(&vpsie->changed);
-    free((char *)(uintptr_t)vpsie->options.url);
-    free((char *)(uintptr_t)vpsie->options.ca_file);
+    free((char *)vpsie->options.url);
+    free((char *)vpsie->options.ca_file);
     free(vpsie);
 }
 
@@ -245,9 +237,6 @@ void vpsie_stop(struct vpsie *vpsie)
     free_door(vpsie);
 }
 
-// ---------------------------------------------------------------------------------------------------- what
-// comes
-
 void vpsie_set_credentials(struct vpsie *vpsie, const struct vpsie_credentials *credentials)
 {
     struct error error = {0};
@@ -263,7 +252,7 @@ void vpsie_set_credentials(struct vpsie *vpsie, const struct vpsie_credentials *
     vpsie->candidate_serial++;
     vpsie->candidate_tries = 0;
     vpsie->candidate_after_ms = 0;
-    strcpy(vpsie->candidate_detail, error.text);
+    snprintf(vpsie->candidate_detail, sizeof vpsie->candidate_detail, "%s", error.text);
     pthread_cond_broadcast(&vpsie->changed);
     pthread_mutex_unlock(&vpsie->lock);
 }

@@ -45,8 +45,6 @@ static void must(int failed, const char *what)
     }
 }
 
-// ---------------------------------------------------------------------------------------------- the servers
-
 static atomic_llong taken;
 
 static bool take_event(void *context, struct event *event)
@@ -167,8 +165,6 @@ static int serve(const char *kind, const char *cert, const char *key)
     }
     _exit(0);
 }
-
-// ---------------------------------------------------------------------------------------------- the agents
 
 struct server {
     pid_t pid;

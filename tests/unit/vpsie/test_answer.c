@@ -212,8 +212,6 @@ static void nesting_without_end_is_not_json(void **state)
     text_free(&body);
 }
 
-// ------------------------------------------------------------------------------------------------- machines
-
 struct machines {
     struct answer answer;
     struct arena *arena;
@@ -379,8 +377,6 @@ static void strange_values_are_absent_not_wrong(void **state)
     done(&machines);
 }
 
-// ---------------------------------------------------------------------------------------------- other lists
-
 static void groups_and_offers_are_read(void **state)
 {
     (void)state;
@@ -444,9 +440,6 @@ static void no_groups_may_be_an_empty_list_or_null_but_not_nothing_at_all(void *
         arena_destroy(arena);
     }
 }
-
-// ---------------------------------------------------------------------------------------------- single
-// answers
 
 static void an_order_may_name_its_machine_or_not(void **state)
 {
