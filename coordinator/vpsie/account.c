@@ -131,6 +131,15 @@ struct account *account_copy(const struct account *account)
     return copy;
 }
 
+bool account_same(const struct account *a, const struct account *b)
+{
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return text_equal(a->url, b->url) && text_equal(a->token, b->token) &&
+           text_equal(a->client_id, b->client_id) && text_equal(a->client_secret, b->client_secret);
+}
+
 void account_destroy(struct account *account)
 {
     if (account == NULL) {

@@ -31,6 +31,8 @@ struct account {
 struct account *account_create(const struct vpsie_credentials *credentials, const char *default_url,
                                enum vpsie_auth_scheme scheme, struct error *error);
 struct account *account_copy(const struct account *account);
+bool account_same(const struct account *a,
+                  const struct account *b);    // same URL and secrets; NULL equals NULL only
 void account_destroy(struct account *account); // wipes; NULL is fine
 
 bool account_logs_in(const struct account *account); // by a client id and secret, not by a token

@@ -58,6 +58,7 @@ struct vpsie {
     bool refused;            // VPSie does not accept it any more
     char refused_detail[256];
     int64_t recover_after_ms;  // monotonic: no new attempt before
+    struct account *given;     // what was given last, as it was given; NULL: nothing that could be tried
     struct account *candidate; // new credentials that wait for their trial
     uint64_t candidate_serial;
     int32_t candidate_tries;

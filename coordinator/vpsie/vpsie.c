@@ -137,6 +137,7 @@ static void free_door(struct vpsie *vpsie)
 {
     account_destroy(vpsie->account);
     account_destroy(vpsie->candidate);
+    account_destroy(vpsie->given);
     rate_free(&vpsie->rate);
     free(vpsie->only_cluster);
     pthread_mutex_destroy(&vpsie->lock);
@@ -247,13 +248,19 @@ void vpsie_set_credentials(struct vpsie *vpsie, const struct vpsie_credentials *
         error_set(&error, 0, "the Secret with the VPSie credentials is gone");
     }
     pthread_mutex_lock(&vpsie->lock);
-    account_destroy(vpsie->candidate);
-    vpsie->candidate = account;
-    vpsie->candidate_serial++;
-    vpsie->candidate_tries = 0;
-    vpsie->candidate_after_ms = 0;
-    snprintf(vpsie->candidate_detail, sizeof vpsie->candidate_detail, "%s", error.text);
-    pthread_cond_broadcast(&vpsie->changed);
+    if (account != NULL && account_same(account, vpsie->given)) {
+        account_destroy(account); // the Secret was only seen again
+    } else {
+        account_destroy(vpsie->candidate);
+        account_destroy(vpsie->given);
+        vpsie->candidate = account;
+        vpsie->given = account != NULL ? account_copy(account) : NULL;
+        vpsie->candidate_serial++;
+        vpsie->candidate_tries = 0;
+        vpsie->candidate_after_ms = 0;
+        snprintf(vpsie->candidate_detail, sizeof vpsie->candidate_detail, "%s", error.text);
+        pthread_cond_broadcast(&vpsie->changed);
+    }
     pthread_mutex_unlock(&vpsie->lock);
 }
 

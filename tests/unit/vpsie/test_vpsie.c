@@ -263,6 +263,23 @@ static void new_credentials_are_used_only_when_they_work(void **state)
     cloud_end(script);
 }
 
+static void the_same_credentials_again_are_not_tried_again(void **state)
+{
+    (void)state;
+    struct cloud cloud = {0};
+    struct script *script = cloud_begin(&cloud);
+    for (int i = 0; i < 5; i++) {
+        script_token(script, " token-0123456789\n");
+        event_destroy(script_kind(script, COMMAND_VPSIE_LIST_MACHINES));
+    }
+    assert_int_equal(script_count(script, "/k8s/cluster/all"), 1);
+    script_token(script, "token-another");
+    while (script_count(script, "/k8s/cluster/all") < 2) {
+        usleep(1000);
+    }
+    cloud_end(script);
+}
+
 static void a_secret_that_is_gone_leaves_the_old_credentials(void **state)
 {
     (void)state;
@@ -497,6 +514,7 @@ int main(void)
         cmocka_unit_test(a_base_that_answers_404_to_everything_gives_way_to_the_other),
         cmocka_unit_test(credentials_that_are_refused_are_reported_without_echo),
         cmocka_unit_test(new_credentials_are_used_only_when_they_work),
+        cmocka_unit_test(the_same_credentials_again_are_not_tried_again),
         cmocka_unit_test(a_secret_that_is_gone_leaves_the_old_credentials),
         cmocka_unit_test(a_login_near_its_end_is_renewed_before_anybody_asks),
         cmocka_unit_test(while_vpsie_fails_commands_come_back_at_once_until_a_probe_succeeds),
