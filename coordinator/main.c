@@ -60,6 +60,19 @@ static int command_help(int argc, char **argv)
     return 0;
 }
 
+// "--socket X status": a command that stands behind flags; NULL: none.
+static const char *late_command(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        for (size_t c = 0; c < sizeof commands / sizeof commands[0]; c++) {
+            if (strcmp(argv[i], commands[c].name) == 0) {
+                return argv[i];
+            }
+        }
+    }
+    return NULL;
+}
+
 static int command_run(int argc, char **argv)
 {
     struct error error = {0};
@@ -70,7 +83,11 @@ static int command_run(int argc, char **argv)
         error_set(&error, 0, "unexpected word \"%s\"; `vpsie-coordinator help` lists the commands", words[0]);
     }
     if (count != 0) {
+        const char *late = late_command(argc, argv);
         fprintf(stderr, "vpsie-coordinator: %s\n", error.text);
+        if (late != NULL) {
+            fprintf(stderr, "A command comes before its flags: vpsie-coordinator %s ...\n", late);
+        }
         return 2;
     }
     return run_coordinator(&options);
