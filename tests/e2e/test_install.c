@@ -108,6 +108,36 @@ static void without_files_the_coordinator_makes_the_certificate_that_agents_trus
     e2e_end(stage, false);
 }
 
+static void forbid(struct stage *stage, const char *resource)
+{
+    stage_lock(stage);
+    snprintf(stage->kube.forbidden, sizeof stage->kube.forbidden, "%s", resource);
+    stage_unlock(stage);
+}
+
+static bool log_says(struct stage *stage, void *words)
+{
+    AUTOTEXT struct text log = {0};
+    return text_read_file(stage->coordinator[0].log_path, 64u << 20, &log, NULL) == 0 &&
+           strstr(text_get(&log), words) != NULL;
+}
+
+// It listens with a certificate that nobody trusts until then, and goes over to the other without a restart.
+static void a_certificate_that_comes_late_is_shown_as_soon_as_it_is_there(void **state)
+{
+    (void)state;
+    struct stage *stage = e2e_stage("late", 24);
+    int minimum = E2E_GROUP_MIN;
+    forbid(stage, "configmaps");
+    stage_start_coordinator(stage, 0, as_installed);
+    e2e_wait(stage, log_says, (void *)(uintptr_t) "agents cannot trust this coordinator");
+    e2e_wait(stage, e2e_machines, &minimum);
+    forbid(stage, "");
+    trust_what_is_published(stage);
+    e2e_wait(stage, e2e_agents_heard, NULL);
+    e2e_end(stage, false);
+}
+
 static void change(struct stage *stage, void (*what)(struct stage *stage))
 {
     stage_lock(stage);
@@ -242,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_files_the_coordinator_makes_the_certificate_that_agents_trust),
+        cmocka_unit_test(a_certificate_that_comes_late_is_shown_as_soon_as_it_is_there),
         cmocka_unit_test(check_finds_what_is_there_and_what_is_not),
         cmocka_unit_test(it_asks_the_api_server_for_nothing_that_its_roles_do_not_grant),
     };

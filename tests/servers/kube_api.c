@@ -350,6 +350,10 @@ static void dispatch(struct kube_api *kube, const struct https_request *request,
         return;
     }
     note_asked(kube, request, &route);
+    if (strcmp(route.plural, kube->forbidden) == 0) {
+        answer_status(response, 403, "Forbidden", "the resource is forbidden to you", 0);
+        return;
+    }
     if (strcmp(route.group, "authentication.k8s.io") == 0 && strcmp(route.plural, "tokenreviews") == 0) {
         AUTOJSON cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
         answer_review(kube, body, response);

@@ -22,7 +22,8 @@ struct kube_api {
     uint64_t watch_epoch;               // under lock: raised to break every open watch
     char asked[KUBE_API_ASKED_MAX][96]; // under lock: "verb group/resource/subresource", each once
     unsigned asked_count;
-    char denied[64]; // under lock: SelfSubjectAccessReviews of this resource say no; nothing else asks it
+    char forbidden[64]; // under lock: every request of this resource is refused with 403
+    char denied[64];    // under lock: SelfSubjectAccessReviews of this resource say no; nothing else asks it
 };
 
 // https_handler; context is the struct kube_api.
