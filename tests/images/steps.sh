@@ -115,11 +115,12 @@ make_base() {
   rm -rf "$root"
 }
 
-# What git knows, as it lies in the tree now: both builds are made from the same copy.
+# What git knows, as it lies in the tree now: both builds are made from the same copy.  New times, since what was built of
+# an earlier copy may be newer than a file that came with a commit.
 make_context() {
   rm -rf "$work/context"
   mkdir "$work/context"
-  git -c safe.directory="$PWD" ls-files -z | tar --null --ignore-failed-read -c -T - 2>/dev/null | tar -x -C "$work/context"
+  git -c safe.directory="$PWD" ls-files -z | tar --null --ignore-failed-read -c -T - 2>/dev/null | tar -x -m -C "$work/context"
   mkdir -p "$work/context/build" && echo "not for the image" >"$work/context/build/leftover"
 }
 
