@@ -31,10 +31,10 @@ void check_say(struct check *check, enum check_verdict verdict, const char *what
     check->doubtful += verdict == CHECK_DOUBTFUL;
 }
 
-static void wipe(const char *secret)
+static void wipe(char *secret)
 {
     if (secret != NULL) {
-        explicit_bzero((char *)(uintptr_t)secret, strlen(secret)); // the arena's own copy
+        explicit_bzero(secret, strlen(secret));
     }
 }
 

@@ -35,7 +35,7 @@ struct check {
     uint32_t group_count;
     const char **nodes; // names
     uint32_t node_count;
-    const char *token, *client_id, *client_secret, *url; // "" when not given; wiped by check_forget()
+    char *token, *client_id, *client_secret, *url; // "" when not given; wiped by check_forget()
 };
 
 enum check_verdict { CHECK_GOOD, CHECK_DOUBTFUL, CHECK_WRONG, CHECK_SKIPPED };

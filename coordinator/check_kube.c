@@ -218,14 +218,14 @@ static void learn_nodes(struct check *check)
     }
 }
 
-static const char *decode(struct check *check, const cJSON *data, const char *key)
+static char *decode(struct check *check, const cJSON *data, const char *key)
 {
     AUTOTEXT struct text value = {0};
     const char *encoded = json_text(data, key);
     if (base64_decode(encoded, strlen(encoded), &value, NULL) < 0) {
-        return "";
+        return arena_strdup(check->arena, "");
     }
-    const char *copy = arena_strdup(check->arena, text_get(&value));
+    char *copy = arena_strdup(check->arena, text_get(&value));
     if (value.bytes != NULL) {
         explicit_bzero(value.bytes, value.capacity);
     }

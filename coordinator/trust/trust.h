@@ -13,7 +13,7 @@
 #define TRUST_DAY_SECONDS             86400LL
 #define TRUST_SERVER_SECONDS          (90 * TRUST_DAY_SECONDS)
 #define TRUST_SERVER_RENEW_SECONDS    (30 * TRUST_DAY_SECONDS) // so long before its end
-#define TRUST_AUTHORITY_SECONDS       (20 * 365 * TRUST_DAY_SECONDS)
+#define TRUST_AUTHORITY_SECONDS       (20LL * 365 * TRUST_DAY_SECONDS)
 #define TRUST_AUTHORITY_RENEW_SECONDS (365 * TRUST_DAY_SECONDS)
 #define TRUST_BACKDATE_SECONDS        3600 // for clocks that are a little behind
 #define TRUST_AUTHORITIES_MAX         3    // in one bundle
