@@ -219,7 +219,7 @@ ask_program() {
 
 build_stage() {
   [ -z "${stage_built-}" ] || return 0
-  must "$work/logs/stage" cmake -S "$work/context" -B "$work/stage" -G Ninja -DCMAKE_BUILD_TYPE=Release
+  must "$work/logs/stage" cmake -S "$work/context" -B "$work/stage" -G Ninja -DCMAKE_BUILD_TYPE=Debug
   must "$work/logs/stage" cmake --build "$work/stage" --target e2e_scale
   stage_built=yes
 }
