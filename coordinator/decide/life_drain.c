@@ -191,7 +191,8 @@ void drain_report(struct life_private *p, const struct agent_report_facts *repor
     bool same_agent = strcmp(report->start_id, drain->start_id) == 0;
     if (same_agent && verdict->evaluated_ms < drain->floor_ms)
         return; // looked at before it was asked, on its own clock
-    bool changed = !drain->answered || drain->answer != verdict->state ||
+    bool was_silent = p->core->now_ms >= drain->answered_ms + p->core->config.agent_silent_ms;
+    bool changed = !drain->answered || was_silent || drain->answer != verdict->state ||
                    drain->remaining != (int64_t)verdict->pods_remaining;
     drain->answered = true;
     drain->answered_ms = p->core->now_ms;
