@@ -54,6 +54,7 @@ struct run {
     bool signal_thread_runs;
     atomic_int_fast64_t round_ms; // monotonic time of the core's last round
     int64_t gauges_ms;
+    char vpsie_detail[256]; // what is wrong although VPSie can be used: new credentials that do not work
     struct metric *events_metric, *step_metric, *queue_metric, *commands_metric[COMMAND_KIND_COUNT];
 };
 
@@ -236,6 +237,11 @@ static void step(struct run *run, struct event *event)
         log_event(LOG_INFO, event->leader.leading ? "leading" : "not leading",
                   LOG_I("term", event->leader.term), LOG_S("holder", event->leader.holder), LOG_END);
     }
+    if (event->kind == EVENT_VPSIE_STATE) {
+        snprintf(run->vpsie_detail, sizeof run->vpsie_detail, "%s",
+                 event->vpsie_state.usable && event->vpsie_state.detail != NULL ? event->vpsie_state.detail
+                                                                                : "");
+    }
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     core_step(run->core, event, run->commands);
@@ -270,7 +276,7 @@ static char *render(struct run *run, const struct admin_request *request)
                                .identity = run->identity,
                                .started_ms = run->started_ms,
                                .kube_detail = kube.detail,
-                               .vpsie_detail = "",
+                               .vpsie_detail = run->vpsie_detail,
                                .admin_detail = admin_detail,
                                .agents_connected = fleet.identified,
                                .queue_length = queue_length(run->queue),

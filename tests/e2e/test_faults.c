@@ -1,8 +1,10 @@
 #include <signal.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "tests/e2e/e2e.h"
 #include "tests/support/cmocka_all.h"
+#include "tests/world/json.h"
 
 static int minimum = E2E_GROUP_MIN, replicas = 5, machines = 3;
 
@@ -95,6 +97,44 @@ static void an_api_server_that_conflicts_drops_and_throttles_is_worked_with(void
     scale_up_and_check(stage);
 }
 
+static void put_token(struct stage *stage, const char *base64)
+{
+    stage_lock(stage);
+    struct api *api = stage->world->api;
+    const struct api_object *secret = api_find(api, API_SECRET, "kube-system", "vpsie-secret");
+    cJSON *copy = api_copy(secret);
+    json_put(json_make(copy, "data"), "token", cJSON_CreateString(base64));
+    api_put(api, secret, copy);
+    stage_unlock(stage);
+}
+
+static bool status_says(struct stage *stage, void *words)
+{
+    static const char *const question[] = {"status", "-o", "json", NULL};
+    AUTOTEXT struct text out = {0};
+    return stage_ask(stage, 0, question, &out) == 0 && strstr(text_get(&out), words) != NULL;
+}
+
+static bool status_is_calm(struct stage *stage, void *words)
+{
+    return status_says(stage, "\"needsYou\":[]") && !status_says(stage, words);
+}
+
+static void a_new_token_that_does_not_work_is_told_and_the_old_one_stays_in_use(void **state)
+{
+    (void)state;
+    struct stage *stage = running_stage("wrong-token", 11);
+    char words[] = "new VPSie credentials do not work";
+    put_token(stage, "d3Jvbmc=");
+    e2e_wait(stage, status_says, words);
+    put_token(stage, "dnBzaWUtdG9rZW4tb2YtdGhlLXRlc3Qtd29ybGQ=");
+    e2e_wait(stage, status_is_calm, words);
+    put_token(stage, "d3Jvbmc=");
+    e2e_wait(stage, status_says, words);
+    e2e_scale(stage, replicas);
+    scale_up_and_check(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +144,7 @@ int main(void)
         cmocka_unit_test(an_api_server_that_is_gone_for_a_while_is_waited_for),
         cmocka_unit_test(a_storm_of_410_changes_nothing_in_the_end),
         cmocka_unit_test(an_api_server_that_conflicts_drops_and_throttles_is_worked_with),
+        cmocka_unit_test(a_new_token_that_does_not_work_is_told_and_the_old_one_stays_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -311,8 +311,10 @@ static int free_port(void)
 void stage_start_coordinator(struct stage *stage, int index, const char *const *extra)
 {
     if (stage->agent_port[index] == 0) {
+        pthread_mutex_lock(&stage->agents_lock); // the stage's thread looks whether agents have whom to call
         stage->agent_port[index] = free_port();
         stage->web_port[index] = free_port();
+        pthread_mutex_unlock(&stage->agents_lock);
         AUTOFREE char *path = xprintf("%s/admin-%d.sock", stage->dir, index);
         strncpy(stage->socket[index], path, sizeof stage->socket[index] - 1);
     }
