@@ -11,7 +11,8 @@
 #include "common/clock.h"
 #include "common/flags.h"
 
-#define WIDTH_WHEN_UNKNOWN 100
+#define WIDTH_WHEN_UNKNOWN 100     // of a terminal
+#define WIDTH_OF_NO_SCREEN 1000000 // a pipe or a file: nothing is cut
 #define WIDTH_MIN          40
 #define WATCH_DEFAULT      "2s"
 #define WORDS_MAX          32
@@ -142,7 +143,7 @@ static int understand(int argc, char **argv, struct ask *ask, struct error *erro
 
 static struct screen screen_now(const struct ask *ask)
 {
-    struct screen screen = {.width = WIDTH_WHEN_UNKNOWN};
+    struct screen screen = {.width = ask->terminal ? WIDTH_WHEN_UNKNOWN : WIDTH_OF_NO_SCREEN};
     const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     struct winsize size;
     int64_t told;
@@ -212,6 +213,10 @@ static int ask_once(const struct ask *ask, const char *command)
     struct error error = {0};
     enum client_status status = answer(ask, &out, &error);
     write_out(text_get(&out), out.length);
+    if (ferror(stdout)) {
+        error_set(&error, 0, "the answer could not be written");
+        status = CLIENT_REFUSED;
+    }
     if (error.text[0] != '\0')
         fprintf(stderr, "vpsie-coordinator: %s\n", error.text);
     if (status == CLIENT_UNREACHABLE)
@@ -259,7 +264,8 @@ static int watch(const struct ask *ask)
     bool draws = ask->terminal && !ask->json;
     if (draws)
         write_out("\x1b[?25l\x1b[2J", strlen("\x1b[?25l\x1b[2J"));
-    struct text AUTOTEXT last = {0};
+    struct text AUTOTEXT last = {0}, AUTOTEXT said = {0};
+    enum client_status before = CLIENT_DONE;
     for (;;) {
         struct text AUTOTEXT frame = {0};
         struct error error = {0};
@@ -268,13 +274,17 @@ static int watch(const struct ask *ask)
             text_clear(&last);
             text_append(&last, text_get(&frame));
         } else {
-            text_clear(&frame);
-            text_printf(&frame, "%s (%s)\n",
+            struct text *say = draws ? &frame : &said;
+            text_clear(say);
+            text_printf(say, "%s (%s)\n",
                         status == CLIENT_REFUSED ? "refused" : "waiting for the coordinator\xe2\x80\xa6",
                         error.text);
             if (draws)
                 text_append(&frame, text_get(&last));
+            else if (status != before)
+                fputs(text_get(&said), stderr); // not among what a program reads
         }
+        before = status;
         if (draws)
             draw(text_get(&frame));
         else

@@ -109,9 +109,13 @@ static void show_heading(struct show *show)
     const char *state = string_of(reply, "state"), *detail = string_of(reply, "stateDetail");
     const cJSON *vpsie = member_of(reply, "vpsie"), *agents = member_of(reply, "agents");
     screen_put(screen, state_paint(state), "%s", state);
-    if (detail[0] != '\0' && strcmp(state, "HOLDING") != 0) // what holds it comes with NEEDS YOU
+    const char *leader = or_dash(string_of(reply, "leader")); // NAME, or NAME@HOST:PORT
+    int name = (int)strcspn(leader, "@");
+    bool told = strcmp(state, "HOLDING") == 0 || // what holds it comes with NEEDS YOU
+                (strcmp(state, "STANDBY") == 0 && strcmp(leader, "-") != 0);
+    if (detail[0] != '\0' && !told)
         screen_put(screen, PAINT_PLAIN, "  %s", detail);
-    screen_put(screen, PAINT_PLAIN, "  leader %s", or_dash(string_of(reply, "leader")));
+    screen_put(screen, PAINT_PLAIN, "  leader %.*s", name, leader);
     const char *decided = age(show, reply, "lastDecidedAt");
     if (decided[0] != '\0')
         screen_put(screen, PAINT_PLAIN, "   decided %s ago", decided);
@@ -160,7 +164,7 @@ static void show_groups(struct show *show)
         return;
     }
     struct table table =
-        table_create(show->arena, "~GROUP|NODES|MIN-MAX|PENDING|CPU REQ/USE|MEM REQ/USE|$/H|~DOING");
+        table_create(show->arena, "!GROUP|NODES|MIN-MAX|PENDING|CPU REQ/USE|MEM REQ/USE|$/H|~DOING");
     cJSON_ArrayForEach(group, groups)
     {
         int pending = count_of(group, "podsWaiting");
@@ -191,10 +195,11 @@ static void show_status(struct show *show)
     show_needs(show);
     show_groups(show);
     if (last != NULL) {
+        const char *withheld = string_of(last, "withheld");
         screen_put(show->screen, PAINT_DIM, "LAST     ");
         screen_put(show->screen, PAINT_PLAIN, "%s %s %s, %s%s", clock_time(show, last, "at", 5),
                    decision_of(show, last, "id"), string_of(last, "summary"), string_of(last, "reason"),
-                   true_of(last, "dry") ? " (not done: dry)" : "");
+                   withheld[0] != '\0' ? arena_printf(show->arena, " (not done: %s)", withheld) : "");
         screen_line(show->screen);
     }
     screen_put(show->screen, PAINT_DIM, "TODAY    ");
@@ -227,7 +232,7 @@ static void show_nodes(struct show *show)
         return;
     }
     struct table table =
-        table_create(show->arena, "~NODE|~GROUP|~STATE|PODS|CPU REQ/USE|MEM REQ/USE|AGENT|EVIDENCE|~KEPT BY");
+        table_create(show->arena, "!NODE|~GROUP|~STATE|PODS|CPU REQ/USE|MEM REQ/USE|AGENT|EVIDENCE|~KEPT BY");
     cJSON_ArrayForEach(node, nodes)
     {
         const char *state = string_of(node, "state"), *held = string_of(node, "held");
@@ -267,7 +272,7 @@ static void show_agents(struct show *show)
     if (cJSON_GetArraySize(agents) == 0)
         show_empty(show, "no agent has spoken yet");
     struct table table =
-        table_create(show->arena, "~NODE|HEARD|EVIDENCE|PODS|CPU PSI|MEM PSI|IO PSI|VERSION|~WHY");
+        table_create(show->arena, "!NODE|HEARD|EVIDENCE|PODS|CPU PSI|MEM PSI|IO PSI|VERSION|~WHY");
     cJSON_ArrayForEach(agent, agents)
     {
         const cJSON *reason = cJSON_GetArrayItem(member_of(agent, "reasons"), 0);
@@ -304,7 +309,7 @@ static void show_pods(struct show *show)
         show_empty(show, "no pod waits");
         return;
     }
-    struct table table = table_create(show->arena, "~POD|STATE|WAITS|CPU|MEMORY|~VERDICT");
+    struct table table = table_create(show->arena, "!POD|STATE|WAITS|CPU|MEMORY|~VERDICT");
     cJSON_ArrayForEach(pod, pods)
     {
         char memory[32];
@@ -338,11 +343,12 @@ static void show_actions(struct show *show)
     struct table table = table_create(show->arena, "TIME|ID|KIND|~DECISION|~REASON");
     cJSON_ArrayForEach(action, actions)
     {
+        const char *withheld = string_of(action, "withheld");
         table_row(&table);
         table_cell(&table, PAINT_DIM, "%s", clock_time(show, action, "at", 8));
         table_cell(&table, PAINT_BOLD, "%s", decision_of(show, action, "id"));
-        table_cell(&table, PAINT_PLAIN, "%s%s", string_of(action, "kind"),
-                   true_of(action, "dry") ? ", dry" : "");
+        table_cell(&table, PAINT_PLAIN, "%s%s%s", string_of(action, "kind"), withheld[0] != '\0' ? ", " : "",
+                   withheld);
         table_cell(&table, PAINT_PLAIN, "%s", string_of(action, "summary"));
         table_cell(&table, PAINT_PLAIN, "%s", string_of(action, "reason"));
     }

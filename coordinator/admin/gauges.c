@@ -67,25 +67,24 @@ static void set_decisions(const struct core *core)
 {
     static uint64_t counted; // decisions up to here are in the counters
     static const char NAME[] = "vpsie_autoscaler_decisions_total";
-    if (core->next_decision_id < counted)
+    if (core->decision_count < counted)
         counted = 0; // another core: in tests
-    uint64_t first = counted + 1;
-    if (core->next_decision_id > DECISIONS_KEPT && first <= core->next_decision_id - DECISIONS_KEPT)
-        first = core->next_decision_id - DECISIONS_KEPT + 1;
     for (int kind = DECISION_ORDER; kind <= DECISION_OPERATOR; kind++) {
         char labels[64];
         snprintf(labels, sizeof(labels), "kind=\"%s\"", decision_kind_name((enum decision_kind)kind));
         (void)metrics_counter(NAME, labels, "Decisions by kind.");
     }
-    for (uint64_t id = first; id <= core->next_decision_id; id++) {
-        const struct decision *decision = core_decision(core, id);
+    if (core->decision_count - counted > DECISIONS_KEPT)
+        counted = core->decision_count - DECISIONS_KEPT;
+    for (uint64_t n = counted; n < core->decision_count; n++) {
+        const struct decision *decision = core_decision_made(core, n);
         if (decision == NULL)
             continue;
         char labels[64];
         snprintf(labels, sizeof(labels), "kind=\"%s\"", decision_kind_name(decision->kind));
         metric_add(metrics_counter(NAME, labels, "Decisions by kind."), 1);
     }
-    counted = core->next_decision_id;
+    counted = core->decision_count;
 }
 
 static void set_brakes(const struct core *core)

@@ -128,8 +128,8 @@ struct table table_create(struct arena *arena, const char *titles)
         char *bar = strchr(at, '|');
         if (bar != NULL)
             *bar = '\0';
-        table.shrinks[table.column_count] = at[0] == '~';
-        table.titles[table.column_count++] = at[0] == '~' ? at + 1 : at;
+        table.cuts[table.column_count] = at[0] == '~' ? CUT_FIRST : at[0] == '!' ? CUT_LAST : CUT_THEN;
+        table.titles[table.column_count++] = at[0] == '~' || at[0] == '!' ? at + 1 : at;
         at = bar != NULL ? bar + 1 : NULL;
     }
     return table;
@@ -169,13 +169,12 @@ static int total(const struct table *table, const int *widths)
 }
 
 // Take from the widest column that may be cut, one by one, until the table fits or nothing is left to cut.
-static void shrink(const struct table *table, int *widths, int width, bool any)
+static void shrink(const struct table *table, int *widths, int width, enum cut cut)
 {
     while (total(table, widths) > width) {
         int widest = -1;
         for (int i = 0; i < table->column_count; i++)
-            if ((any || table->shrinks[i]) && widths[i] > COLUMN_MIN &&
-                (widest < 0 || widths[i] > widths[widest]))
+            if (table->cuts[i] <= cut && widths[i] > COLUMN_MIN && (widest < 0 || widths[i] > widths[widest]))
                 widest = i;
         if (widest < 0)
             return;
@@ -204,8 +203,8 @@ void table_print(const struct table *table, struct screen *screen)
             int columns = text_columns(row->cells[i]);
             widths[i] = columns > widths[i] ? columns : widths[i];
         }
-    shrink(table, widths, screen->width, false);
-    shrink(table, widths, screen->width, true);
+    for (enum cut cut = CUT_FIRST; cut <= CUT_LAST; cut++)
+        shrink(table, widths, screen->width, cut);
     print_cells(table, screen, widths, table->titles, NULL);
     for (const struct table_row *row = table->first; row != NULL; row = row->next)
         print_cells(table, screen, widths, row->cells, row->paints);

@@ -25,15 +25,16 @@ void screen_put_columns(struct screen *screen, enum paint paint, int columns, co
 void screen_line(struct screen *screen); // end it
 
 #define TABLE_COLUMNS_MAX 12
+enum cut { CUT_FIRST, CUT_THEN, CUT_LAST };
 struct table {
     struct arena *arena;
     int column_count;
     const char *titles[TABLE_COLUMNS_MAX]; // static text
-    bool shrinks[TABLE_COLUMNS_MAX];       // may be cut when the table is wider than the screen
+    enum cut cuts[TABLE_COLUMNS_MAX];      // when the table is wider than the screen
     struct table_row *first, *last;
     int next; // column of the next cell
 };
-// "NAME|GROUP|~KEPT BY": titles between bars, '~' before those that may be cut first.
+// "!NAME|GROUP|~KEPT BY": titles between bars, '~' before those that are cut first, '!' last.
 struct table table_create(struct arena *arena, const char *titles);
 void table_row(struct table *table);
 void table_cell(struct table *table, enum paint paint, const char *format, ...)

@@ -55,6 +55,15 @@ static char *explain_reply(struct view *view)
     return NULL;
 }
 
+static char *nodes_reply(struct view *view)
+{
+    const char *group = view->request->group;
+    if (group[0] != '\0' && cluster_group(view->core->cluster, NULL, group) == NULL)
+        return admin_error_reply("not-found", "there is no NodeGroup %s", group);
+    view_nodes(view);
+    return NULL;
+}
+
 // NULL: the reply was written; else an error reply in its place.
 static char *render(struct view *view)
 {
@@ -62,7 +71,7 @@ static char *render(struct view *view)
     switch (view->request->command) {
     case ADMIN_STATUS: view_status(view); return NULL;
     case ADMIN_GROUPS: view_groups(view); return NULL;
-    case ADMIN_NODES: view_nodes(view); return NULL;
+    case ADMIN_NODES: return nodes_reply(view);
     case ADMIN_AGENTS: view_agents(view); return NULL;
     case ADMIN_PODS: view_pods(view); return NULL;
     case ADMIN_ACTIONS: view_actions(view, limit > 0 ? limit : VIEW_DECISIONS_DEFAULT); return NULL;

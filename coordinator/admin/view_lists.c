@@ -292,7 +292,8 @@ void view_decision(struct view *view, const char *name, const struct decision *d
     json_put_integer(json, "id", (int64_t)decision->id);
     json_put_time(json, "at", decision->at_ms);
     json_put_string(json, "kind", decision_kind_name(decision->kind));
-    json_put_bool(json, "dry", decision->dry);
+    json_put_bool(json, "done", decision->withheld[0] == '\0');
+    json_put_string(json, "withheld", decision->withheld);
     json_put_string(json, "group", decision->group);
     json_put_string(json, "node", decision->node);
     json_put_string(json, "summary", decision->summary);
@@ -303,13 +304,12 @@ void view_decision(struct view *view, const char *name, const struct decision *d
 void view_actions(struct view *view, uint32_t limit)
 {
     const struct core *core = view->core;
-    uint64_t last = core->next_decision_id;
     if (limit > DECISIONS_KEPT)
         limit = DECISIONS_KEPT;
-    uint64_t first = last > limit ? last - limit + 1 : 1;
+    uint64_t first = core->decision_count > limit ? core->decision_count - limit : 0;
     json_put_array(&view->json, "actions");
-    for (uint64_t id = first; id <= last; id++) {
-        const struct decision *decision = core_decision(core, id);
+    for (uint64_t n = first; n < core->decision_count; n++) {
+        const struct decision *decision = core_decision_made(core, n);
         if (decision != NULL)
             view_decision(view, NULL, decision);
     }

@@ -275,7 +275,7 @@ void view_status(struct view *view)
     figures(view);
     const struct core *core = view->core;
     const struct decision *last =
-        core->next_decision_id > 0 ? core_decision(core, core->next_decision_id) : NULL;
+        core->decision_count > 0 ? core_decision_made(core, core->decision_count - 1) : NULL;
     if (last != NULL)
         view_decision(view, "last", last);
 }

@@ -199,7 +199,7 @@ bool explain_pod(struct core *core, struct arena *arena, const char *space, cons
     add_row(out, arena, "nodes there are", place == UINT32_MAX ? RULE_BLOCKS : RULE_PASS,
             place == UINT32_MAX ? arena_printf(arena, "none; nearest: %s", text)
                                 : arena_printf(arena, "fits %s", space_now.packing.places[place].name),
-            arena_strdup(arena, "one that fits"), arena_strdup(arena, "a new node, see the groups below"));
+            arena_strdup(arena, "one that fits"), arena_strdup(arena, "a new node, see the groups above"));
     for (uint32_t i = 0; i < core->cluster->group_count; i++)
         if (core->cluster->groups[i]->facts.managed)
             add_group_row(core, arena, pod, core->cluster->groups[i], out);

@@ -87,7 +87,9 @@ void life_operator(struct core *core, const struct event *event)
     switch (event->operator_request.verb) {
     case OPERATOR_PAUSE:
         pause(core, argument);
-        reply(core, request_id, true, "", "paused; it survives restarts, `resume` ends it");
+        reply(core, request_id, true, "",
+              core->config.dry_run ? "paused until this coordinator ends (dry run: nothing is written)"
+                                   : "paused; it survives restarts, `resume` ends it");
         break;
     case OPERATOR_RESUME: resume(core, request_id); break;
     case OPERATOR_RELEASE:

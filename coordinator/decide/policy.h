@@ -40,7 +40,6 @@ struct policy_shared {
     // scale down
     int64_t shrink_next_ms;  // not before
     int64_t shrink_due_ms;   // a time at which a rule passes by itself
-    uint32_t shrink_cursor;  // where the next look at plans goes on when there are more than one look takes
     int64_t last_removal_ms; // any group's, for the cluster-wide cooldown
     int64_t last_order_ms;   // any group's
     bool status_wanted;      // something happened since the groups' status was looked at last

@@ -28,19 +28,38 @@ void record_free(struct core *core)
     }
 }
 
+void record_begin_term(struct core *core)
+{
+    uint64_t before = core->term > 0 ? (core->term - 1) * DECISIONS_PER_TERM : 0;
+    if (core->last_decision_id < before)
+        core->last_decision_id = before;
+}
+
+// What keeps a decision of this kind from being done now. A pause and a brake are themselves never withheld.
+static const char *withheld_by(const struct core *core, enum decision_kind kind)
+{
+    if (kind == DECISION_HOLD || kind == DECISION_OPERATOR || core_may_write(core))
+        return "";
+    if (core->config.dry_run)
+        return "dry run";
+    if (!core->leading || !core->taken_over || !core->synced)
+        return "not leading yet";
+    return core_paused(core, NULL) ? "paused" : "waits for resume";
+}
+
 struct decision *core_decide(struct core *core, enum decision_kind kind, const char *group, const char *node,
                              const char *summary, const char *reason)
 {
     struct decision *decision = xcalloc(1, sizeof(*decision));
-    decision->id = ++core->next_decision_id;
+    decision->id = ++core->last_decision_id;
     decision->at_ms = core->now_ms;
     decision->kind = kind;
-    decision->dry = !core_may_write(core);
+    decision->withheld = withheld_by(core, kind);
     decision->group = xstrdup(group != NULL ? group : "");
     decision->node = xstrdup(node != NULL ? node : "");
     decision->summary = xstrdup(summary);
     decision->reason = xstrdup(reason);
-    struct decision **place = &core->decisions[decision->id % DECISIONS_KEPT];
+    struct decision **place = &core->decisions[core->decision_count++ % DECISIONS_KEPT];
     decision_free(*place);
     *place = decision;
     core->last_decided_ms = core->now_ms;
@@ -49,8 +68,16 @@ struct decision *core_decide(struct core *core, enum decision_kind kind, const c
 
 const struct decision *core_decision(const struct core *core, uint64_t id)
 {
-    const struct decision *decision = core->decisions[id % DECISIONS_KEPT];
-    return decision != NULL && decision->id == id ? decision : NULL;
+    for (uint32_t i = 0; i < DECISIONS_KEPT; i++)
+        if (core->decisions[i] != NULL && core->decisions[i]->id == id)
+            return core->decisions[i];
+    return NULL;
+}
+
+const struct decision *core_decision_made(const struct core *core, uint64_t n)
+{
+    bool kept = n < core->decision_count && core->decision_count - n <= DECISIONS_KEPT;
+    return kept ? core->decisions[n % DECISIONS_KEPT] : NULL;
 }
 
 void core_note(struct core *core, enum note_level level, uint64_t decision_id, const char *subject,

@@ -372,8 +372,8 @@ static void remove_of_group(struct shrink *shrink, struct group *group)
                     removal.summary, removal.reason);
     uint64_t id = decision->id;
     core_note(core, NOTE_INFO, id, arena_printf(shrink->arena, "group %s", group->facts.name),
-              "D%llu %s   %s%s", (unsigned long long)id, removal.summary, removal.reason,
-              write ? "" : " (not done: dry)");
+              "D%llu %s   %s%s%s%s", (unsigned long long)id, removal.summary, removal.reason,
+              write ? "" : " (not done: ", decision->withheld, write ? "" : ")");
     if (!write)
         return;
     core_event_group(core, group, id, false, "ScaleDown", "D%llu %s: %s", (unsigned long long)id,

@@ -167,8 +167,9 @@ static void order(struct look *look, struct candidate *candidate, uint32_t machi
     *decision_id = decision->id;
     policy->dry_order_hash = look->write ? 0 : hash;
     policy->dry_order_id = decision->id;
-    core_note(core, NOTE_INFO, decision->id, arena_printf(look->arena, "group %s", name), "D%llu %s   %s%s",
-              (unsigned long long)decision->id, summary, reason, look->write ? "" : " (not done: dry)");
+    core_note(core, NOTE_INFO, decision->id, arena_printf(look->arena, "group %s", name),
+              "D%llu %s   %s%s%s%s", (unsigned long long)decision->id, summary, reason,
+              look->write ? "" : " (not done: ", decision->withheld, look->write ? "" : ")");
     if (!look->write)
         return;
     core_event_group(core, candidate->group, decision->id, false, "ScaleUp", "D%llu %s: %s",

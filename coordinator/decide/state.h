@@ -8,8 +8,10 @@
 
 // ------------------------------------------------------------------------------------------------ decisions
 // A decision is the answer to "why": every command names the one that caused it. The last DECISIONS_KEPT are
-// kept.
-#define DECISIONS_KEPT 512
+// kept. Ids rise by one within a term of leadership; term N begins at D<(N-1)*DECISIONS_PER_TERM+1>, so that
+// events and annotations of two leaders never carry the same id.
+#define DECISIONS_KEPT     512
+#define DECISIONS_PER_TERM 10000
 enum decision_kind {
     DECISION_ORDER, // machines for pods, or for a minimum
     DECISION_ADOPT,
@@ -20,10 +22,10 @@ enum decision_kind {
     DECISION_OPERATOR
 };
 struct decision {
-    uint64_t id; // rises by one; printed as D<id>
+    uint64_t id; // printed as D<id>
     int64_t at_ms;
     enum decision_kind kind;
-    bool dry;                 // in dry run or while paused: nothing was done
+    const char *withheld;     // what kept it from being done: "dry run", "paused"; "": done. Static text
     const char *group, *node; // "" when about none; owned
     char *summary;            // one line: "order 4 machines in general"; owned
     char *reason;             // one line: "22 pods need 14.2 cpu, 1.1 free"; owned
@@ -140,7 +142,7 @@ struct core {
     uint64_t term;
     char holder[254];
     struct node *touched_node; // the node that this step's pod event was about, NULL when none
-    uint64_t next_command_id, next_decision_id;
+    uint64_t next_command_id, last_decision_id;
 
     bool cloud_usable;
     char cloud_detail[256];
@@ -151,7 +153,8 @@ struct core {
     bool accepted;
     struct brake_state brakes[BRAKE_COUNT];
 
-    struct decision *decisions[DECISIONS_KEPT]; // ring: decisions[id % DECISIONS_KEPT]
+    uint64_t decision_count;                    // made by this core
+    struct decision *decisions[DECISIONS_KEPT]; // ring: the n-th at decisions[n % DECISIONS_KEPT]
     int64_t last_decided_ms;
 
     int64_t burst_opened_ms, burst_last_ms; // 0: no window open
@@ -176,6 +179,8 @@ void core_wake_at(struct core *core, int64_t at_ms);
 struct decision *core_decide(struct core *core, enum decision_kind kind, const char *group, const char *node,
                              const char *summary, const char *reason);
 const struct decision *core_decision(const struct core *core, uint64_t id); // NULL when no longer kept
+// The n-th that this core made, from 0 to decision_count - 1; NULL when no longer kept.
+const struct decision *core_decision_made(const struct core *core, uint64_t n);
 void core_note(struct core *core, enum note_level level, uint64_t decision_id, const char *subject,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 // Kubernetes event, aggregated by the door.
@@ -188,7 +193,8 @@ void core_event_pod(struct core *core, const struct pod *pod, uint64_t decision_
 void core_event_intention(struct core *core, const struct intention *intention, uint64_t decision_id,
                           bool warning, const char *reason, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-void record_free(struct core *core);                                   // decisions
+void record_free(struct core *core);       // decisions
+void record_begin_term(struct core *core); // ids go on where no other leader's are
 void core_restore(struct core *core, const struct saved_state *saved); // what leadership brings along
 struct group_life *group_life(struct core *core, struct group *group); // made on first use
 struct life *life_of(struct intention *intention);                     // NULL when none yet

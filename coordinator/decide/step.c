@@ -147,8 +147,10 @@ static void take_leadership(struct core *core, const struct event *event)
     core->term = leading ? event->leader.term : 0;
     if (!leading || fresh)
         core->taken_over = false;
-    if (fresh)
+    if (fresh) {
+        record_begin_term(core);
         core_restore(core, &event->leader.saved);
+    }
 }
 
 static void take_in(struct core *core, const struct event *event)

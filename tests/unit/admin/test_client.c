@@ -90,7 +90,7 @@ static void status_begins_with_what_matters_most(void **state)
     looks(
         ADMIN_STATUS, 100,
         "{\"ok\":true,\"now\":\"2026-01-01T14:02:12Z\",\"state\":\"ACTING\",\"stateDetail\":\"\","
-        "\"leader\":\"coord-7d9\",\"lastDecidedAt\":\"2026-01-01T14:02:10Z\","
+        "\"leader\":\"coord-7d9@10.0.0.7:4790\",\"lastDecidedAt\":\"2026-01-01T14:02:10Z\","
         "\"vpsie\":{\"usable\":true,\"callsUsed\":12,\"callsLimit\":100},"
         "\"agents\":{\"heard\":7,\"expected\":7},"
         "\"needsYou\":[{\"what\":\"batch at max: 2 pods wait 4m\",\"look\":\"explain group batch\"}],"
@@ -103,7 +103,7 @@ static void status_begins_with_what_matters_most(void **state)
         "\"memoryRequestedPercent\":80,\"memoryUsedPercent\":71,\"pricePerHour\":0.09,\"doing\":\"at max\"}],"
         "\"last\":{\"id\":41,\"at\":\"2026-01-01T14:02:10Z\",\"summary\":\"remove "
         "w-7\",\"reason\":\"underused\","
-        "\"dry\":false},\"cost\":{\"today\":4.81,\"atMaxToday\":7.92}}",
+        "\"withheld\":\"\"},\"cost\":{\"today\":4.81,\"atMaxToday\":7.92}}",
         "ACTING  leader coord-7d9   decided 2s ago   VPSie ok, 12/100 calls   agents 7/7\n"
         "NEEDS YOU  batch at max: 2 pods wait 4m   explain group batch\n"
         "GROUP    NODES  MIN-MAX  PENDING  CPU REQ/USE  MEM REQ/USE  $/H   DOING\n"
@@ -111,6 +111,15 @@ static void status_begins_with_what_matters_most(void **state)
         "batch    3+1    0-4      2        97/?%        80/71%       0.09  at max\n"
         "LAST     14:02 D41 remove w-7, underused\n"
         "TODAY    $4.81 (at max: $7.92)\n");
+}
+
+static void a_standby_names_the_leader_once(void **state)
+{
+    (void)state;
+    looks(ADMIN_STATUS, 100,
+          "{\"state\":\"STANDBY\",\"stateDetail\":\"coord-1@10.0.0.7:4790 leads\","
+          "\"leader\":\"coord-1@10.0.0.7:4790\",\"vpsie\":{\"usable\":true}}",
+          "STANDBY  leader coord-1   VPSie ok   agents 0/0\nno NodeGroups\nTODAY    $0.00 (at max: $0.00)\n");
 }
 
 static void an_explanation_shows_what_decided_and_what_to_do(void **state)
@@ -228,6 +237,41 @@ static void the_exit_status_says_how_it_went(void **state)
     assert_non_null(strstr(output, "--watch INTERVAL"));
 }
 
+#define LONG_NAME "k8s-node-with-a-name-that-is-much-longer-than-anybody-would-like-1004"
+#define LONG_WORD "a-reason-that-alone-is-as-wide-as-half-of-a-terminal"
+
+static void what_no_terminal_reads_is_not_cut(void **state)
+{
+    (void)state;
+    char output[4000];
+    canned = "{\"ok\":true,\"nodes\":[{\"name\":\"" LONG_NAME "\",\"keptBy\":\"" LONG_WORD "\"}]}";
+    start_server();
+    assert_int_equal(RUN(output, "nodes", "--socket", socket_path), CLIENT_DONE);
+    assert_non_null(strstr(output, LONG_NAME "  "));
+    assert_non_null(strstr(output, LONG_WORD "\n"));
+    setenv("COLUMNS", "100", 1);
+    assert_int_equal(RUN(output, "nodes", "--socket", socket_path), CLIENT_DONE);
+    unsetenv("COLUMNS");
+    assert_null(strstr(output, LONG_WORD));
+    for (char *line = strtok(output, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        assert_true(text_columns(line) <= 100);
+    admin_stop(admin);
+}
+
+static void an_answer_that_cannot_be_written_is_no_success(void **state)
+{
+    (void)state;
+    char command[300];
+    canned = "{\"ok\":true,\"groups\":[]}";
+    start_server();
+    snprintf(command, sizeof(command), "/proc/%d/exe groups --socket %s >/dev/full 2>%s", (int)getpid(),
+             socket_path, out_path);
+    int status = system(command);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), CLIENT_REFUSED);
+    admin_stop(admin);
+}
+
 static int make_directory(void **state)
 {
     (void)state;
@@ -246,15 +290,20 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) // this program again, told to be the client
+        return client_main(argc - 1, argv + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_become_requests),
         cmocka_unit_test(words_that_make_no_sense_are_told_the_usage),
         cmocka_unit_test(status_begins_with_what_matters_most),
+        cmocka_unit_test(a_standby_names_the_leader_once),
         cmocka_unit_test(an_explanation_shows_what_decided_and_what_to_do),
         cmocka_unit_test(a_reply_without_anything_in_it_is_still_shown),
         cmocka_unit_test(the_exit_status_says_how_it_went),
+        cmocka_unit_test(what_no_terminal_reads_is_not_cut),
+        cmocka_unit_test(an_answer_that_cannot_be_written_is_no_success),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

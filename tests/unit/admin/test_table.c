@@ -58,12 +58,26 @@ static void what_does_not_fit_is_cut_where_it_may_be_cut(void **state)
     shows(&screen, "NAME       WHY\ngeneral-1  a reason tha\xe2\x80\xa6\n");
 }
 
+static void a_name_is_cut_last(void **state)
+{
+    (void)state;
+    struct screen screen = {.width = 36};
+    struct table table = table_create(arena, "!NAME|STATE|~WHY");
+    table_row(&table);
+    table_cell(&table, PAINT_PLAIN, "k8s-node-29b5-1004");
+    table_cell(&table, PAINT_PLAIN, "leaving soon");
+    table_cell(&table, PAINT_PLAIN, "a reason that is much too long");
+    table_print(&table, &screen);
+    shows(&screen,
+          "NAME                STATE     WHY\nk8s-node-29b5-1004  leaving\xe2\x80\xa6  a rea\xe2\x80\xa6\n");
+}
+
 static void no_line_is_ever_wider_than_the_screen(void **state)
 {
     (void)state;
     for (int width = 10; width < 90; width += 7) {
         struct screen screen = {.width = width};
-        struct table table = table_create(arena, "FIRST|~SECOND|THIRD|~FOURTH");
+        struct table table = table_create(arena, "!FIRST|~SECOND|THIRD|~FOURTH");
         table_row(&table);
         for (int i = 0; i < 4; i++)
             table_cell(&table, PAINT_PLAIN, "a cell with some thirty columns");
@@ -106,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
         cmocka_unit_test(what_does_not_fit_is_cut_where_it_may_be_cut),
+        cmocka_unit_test(a_name_is_cut_last),
         cmocka_unit_test(no_line_is_ever_wider_than_the_screen),
         cmocka_unit_test(a_cell_cannot_play_with_the_terminal),
         cmocka_unit_test(colours_are_only_there_when_asked_for_and_take_no_room),

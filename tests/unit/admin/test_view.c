@@ -212,6 +212,104 @@ static void actions_are_the_last_decisions(void **state)
     cJSON_Delete(json);
 }
 
+static void a_decision_says_what_withheld_it_and_a_pause_is_never_withheld(void **state)
+{
+    (void)state;
+    usual_cluster();
+    struct core *core = stage->core;
+    core->paused = true;
+    core_decide(core, DECISION_OPERATOR, "", "", "pause", "maintenance");
+    core_decide(core, DECISION_HOLD, "", "", "hold: paused", "maintenance");
+    core_decide(core, DECISION_ORDER, "general", "", "order 1 machine in general", "reason");
+    core->config.dry_run = true;
+    core_decide(core, DECISION_ORDER, "general", "", "order 1 machine in general", "reason");
+    cJSON *json = ask("{\"command\":\"actions\",\"limit\":4}");
+    const char *const EXPECTED[] = {"", "", "paused", "dry run"};
+    for (int i = 0; i < 4; i++) {
+        const cJSON *action = cJSON_GetArrayItem(at(json, "actions"), i);
+        assert_string_equal(text_at(action, "withheld"), EXPECTED[i]);
+        assert_int_equal(cJSON_IsTrue(at(action, "done")), EXPECTED[i][0] == '\0');
+    }
+    struct screen screen = {.width = 100};
+    client_show(&screen, ADMIN_ACTIONS, json, false);
+    assert_non_null(strstr(text_get(&screen.out), "order, paused"));
+    text_free(&screen.out);
+    cJSON_Delete(json);
+    json = ask("{\"command\":\"status\"}");
+    client_show(&screen, ADMIN_STATUS, json, false);
+    assert_non_null(strstr(text_get(&screen.out), "reason (not done: dry run)\n"));
+    text_free(&screen.out);
+    cJSON_Delete(json);
+}
+
+static void lead_in_term(uint64_t term)
+{
+    struct event *event = event_create(EVENT_LEADER);
+    event->leader.leading = true;
+    event->leader.term = term;
+    event->leader.identity = event->leader.holder = "us";
+    event->leader.saved.paused_reason = "";
+    stage_step(stage, event);
+}
+
+static void two_leaders_never_give_the_same_id(void **state)
+{
+    (void)state;
+    struct core *core = stage->core;
+    uint64_t before = core->decision_count;
+    assert_int_equal(core_decide(core, DECISION_ORDER, "", "", "first", "")->id, before + 1);
+    lead_in_term(3);
+    assert_int_equal(core_decide(core, DECISION_ORDER, "", "", "second", "")->id, 2 * DECISIONS_PER_TERM + 1);
+    uint64_t last = core->last_decision_id;
+    lead_in_term(3); // the same leader still
+    assert_int_equal(core_decide(core, DECISION_ORDER, "", "", "third", "")->id, last + 1);
+    // what was decided in the term before is still known
+    assert_string_equal(core_decision(core, before + 1)->summary, "first");
+    assert_string_equal(core_decision(core, last)->summary, "second");
+    assert_null(core_decision(core, before + 2));
+    cJSON *json = ask("{\"command\":\"actions\"}");
+    const cJSON *actions = at(json, "actions");
+    assert_int_equal(cJSON_GetArraySize(actions), (int)core->decision_count);
+    assert_string_equal(text_at(cJSON_GetArrayItem(actions, 0), "summary"), "first");
+    cJSON_Delete(json);
+    for (uint32_t i = 0; i < DECISIONS_KEPT - 1; i++)
+        core_decide(core, DECISION_ORDER, "", "", "more", "");
+    assert_null(core_decision(core, before + 1));
+    assert_string_equal(core_decision_made(core, core->decision_count - DECISIONS_KEPT)->summary, "third");
+    assert_null(core_decision_made(core, core->decision_count - DECISIONS_KEPT - 1));
+    assert_null(core_decision_made(core, core->decision_count));
+}
+
+static const char *said_to(enum operator_verb verb, const char *argument)
+{
+    struct event *event = event_create(EVENT_OPERATOR);
+    event->operator_request.verb = verb;
+    event->operator_request.request_id = 7;
+    event->operator_request.argument = argument;
+    stage_step(stage, event);
+    return stage_find(stage, COMMAND_OPERATOR_REPLY)->operator_reply.text;
+}
+
+static void a_pause_promises_only_what_is_written(void **state)
+{
+    (void)state;
+    assert_string_equal(said_to(OPERATOR_PAUSE, "night"), "paused; it survives restarts, `resume` ends it");
+    stage->core->config.dry_run = true;
+    assert_string_equal(said_to(OPERATOR_PAUSE, "night"),
+                        "paused until this coordinator ends (dry run: nothing is written)");
+}
+
+static void a_group_that_is_not_there_has_no_nodes_to_list(void **state)
+{
+    (void)state;
+    usual_cluster();
+    cJSON *json = ask("{\"command\":\"nodes\",\"group\":\"nope\"}");
+    assert_true(cJSON_IsFalse(at(json, "ok")));
+    assert_string_equal(text_at(json, "error"), "there is no NodeGroup nope");
+    assert_string_equal(text_at(json, "code"), "not-found");
+    cJSON_Delete(json);
+}
+
 static void agents_are_listed_and_missing_ones_named(void **state)
 {
     (void)state;
@@ -361,6 +459,10 @@ int main(void)
         TEST(nodes_say_what_keeps_them),
         TEST(pods_say_why_they_wait),
         TEST(actions_are_the_last_decisions),
+        TEST(a_decision_says_what_withheld_it_and_a_pause_is_never_withheld),
+        TEST(two_leaders_never_give_the_same_id),
+        TEST(a_pause_promises_only_what_is_written),
+        TEST(a_group_that_is_not_there_has_no_nodes_to_list),
         TEST(agents_are_listed_and_missing_ones_named),
         TEST(explanations_are_told_rule_by_rule),
         TEST(a_snapshot_holds_every_object),

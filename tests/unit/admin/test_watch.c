@@ -143,6 +143,52 @@ static void a_terminal_gets_calm_colours_and_a_frame_is_never_blank(void **state
     admin_stop(admin);
 }
 
+// What a pipe has brought until it ends or the words were seen.
+static bool reads(int pipe, const char *words)
+{
+    char seen[16384] = "";
+    size_t length = 0;
+    while (strstr(seen, words) == NULL) {
+        struct pollfd wait = {.fd = pipe, .events = POLLIN};
+        if (length + 1 >= sizeof(seen) || poll(&wait, 1, 30000) <= 0)
+            return false;
+        ssize_t got = read(pipe, seen + length, sizeof(seen) - 1 - length);
+        if (got <= 0)
+            return false;
+        length += (size_t)got;
+        seen[length] = '\0';
+    }
+    return true;
+}
+
+static void a_program_that_watches_reads_nothing_but_replies(void **state)
+{
+    (void)state;
+    char *arguments[] = {"client", "groups", "-o", "json", "--watch=100ms", "--socket", socket_path, NULL};
+    int out[2], complaints[2];
+    assert_int_equal(pipe(out), 0);
+    assert_int_equal(pipe(complaints), 0);
+    pid_t process = fork();
+    if (process == 0) { // no coordinator yet
+        dup2(out[1], STDOUT_FILENO);
+        dup2(complaints[1], STDERR_FILENO);
+        execv("/proc/self/exe", arguments);
+        _exit(127);
+    }
+    assert_true(reads(complaints[0], "waiting for the coordinator"));
+    struct pollfd wait = {.fd = out[0], .events = POLLIN};
+    assert_int_equal(poll(&wait, 1, 0), 0);
+    start_server();
+    assert_true(reads(out[0], "\"general\""));
+    kill(process, SIGTERM);
+    assert_int_equal(waitpid(process, NULL, 0), process);
+    for (int i = 0; i < 2; i++) {
+        close(out[i]);
+        close(complaints[i]);
+    }
+    admin_stop(admin);
+}
+
 static int make_directory(void **state)
 {
     (void)state;
@@ -165,6 +211,7 @@ int main(int argc, char **argv)
         return client_main(argc - 1, argv + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watch_lives_on_while_the_coordinator_restarts),
+        cmocka_unit_test(a_program_that_watches_reads_nothing_but_replies),
         cmocka_unit_test(a_terminal_gets_calm_colours_and_a_frame_is_never_blank),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

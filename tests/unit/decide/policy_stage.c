@@ -438,8 +438,8 @@ const struct pod *stage_pod(struct stage *stage, const char *name)
 
 const struct decision *stage_last(struct stage *stage)
 {
-    for (uint64_t id = stage->core->next_decision_id; id > 0; id--) {
-        const struct decision *decision = core_decision(stage->core, id);
+    for (uint64_t n = stage->core->decision_count; n > 0; n--) {
+        const struct decision *decision = core_decision_made(stage->core, n - 1);
         if (decision != NULL && (decision->kind == DECISION_ORDER || decision->kind == DECISION_REMOVE))
             return decision;
     }
@@ -481,8 +481,8 @@ const struct command *stage_find(struct stage *stage, enum command_kind kind)
 uint64_t stage_decisions(struct stage *stage)
 {
     uint64_t count = 0;
-    for (uint64_t id = 1; id <= stage->core->next_decision_id; id++) {
-        const struct decision *decision = core_decision(stage->core, id);
+    for (uint64_t n = 0; n < stage->core->decision_count; n++) {
+        const struct decision *decision = core_decision_made(stage->core, n);
         count += decision != NULL && (decision->kind == DECISION_ORDER || decision->kind == DECISION_REMOVE);
     }
     return count;

@@ -780,7 +780,7 @@ static void a_dry_run_says_what_would_go_once_and_touches_nothing(void **state)
     stage->core->config.dry_run = true;
     live(30 * MINUTE_MS);
     assert_int_equal(decisions(), 1);
-    assert_true(stage_last(stage)->dry);
+    assert_string_equal(stage_last(stage)->withheld, "dry run");
     assert_int_equal(stage_leaving(stage), 0);
     assert_int_equal(stage_count(stage, COMMAND_KUBE_CORDON), 0);
 }
