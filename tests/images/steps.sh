@@ -132,13 +132,19 @@ image_name() { echo "localhost/vpsie-$1:$debian-$2"; }
 build_image() {
   local kind=$1 platform=$2 log=$work/logs/build-$debian-$1-$2 begun=$SECONDS
   must "$log" image_tool build --isolation chroot --pull-never --layers --platform "linux/$platform" \
-    --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --build-arg "DEBIAN=$debian" --build-arg SOURCES=available --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
+    --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --build-arg "DEBIAN=$debian" --build-arg SOURCES=available \
+    --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
     --build-arg "BUILD_DATE=$build_date" --build-arg "SOURCE_DATE_EPOCH=$epoch" \
     -f "$work/context/Dockerfile.$kind" -t "$(image_name "$kind" "$platform")" "$work/context"
-  facts+=("build of $kind, linux/$platform, $debian: $((SECONDS - begun)) s (later ones share layers)")
+  facts+=("build of $kind, linux/$platform, $debian: $((SECONDS - begun)) s, with the layers of before where they still fit")
+  local notes=$work/logs/sources-$debian-$platform line
+  if grep -q '^source: ' "$log"; then # else the libraries are those of an earlier run, and so are the notes
+    grep -E '^(source|ATTENTION): ' "$log" >"$notes"
+  fi
+  [ "$kind" = agent ] || return 0
   while read -r line; do
-    could_not "$kind, linux/$platform: the newest sources: ${line#ATTENTION: }"
-  done < <(grep '^ATTENTION' "$log" || true)
+    could_not "linux/$platform, $debian, with the newest sources: ${line#ATTENTION: }"
+  done < <(grep '^ATTENTION' "$notes" || true)
 }
 
 expect() { # expect WHAT GOT WANTED
@@ -258,7 +264,8 @@ build_again() {
   mounts=()
   if [ -n "$quick" ]; then
     must "$log" image_tool build --isolation chroot --pull-never --layers --platform "linux/$platform" --target builder \
-      --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --build-arg "DEBIAN=$debian" --build-arg SOURCES=available --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
+      --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --build-arg "DEBIAN=$debian" --build-arg SOURCES=available \
+    --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
       --build-arg "BUILD_DATE=$build_date" --build-arg "SOURCE_DATE_EPOCH=$epoch" \
       -f "$work/context/Dockerfile.coordinator" -t localhost/vpsie-builder "$work/context"
     again=$(image_tool from --pull-never localhost/vpsie-builder)
