@@ -148,10 +148,10 @@ static void say_surplus(struct core *core, struct group *group, int32_t surplus)
     if (surplus == 0)
         return;
     core_event_group(core, group, 0, true, "SurplusMachines",
-                     "%d machine%s in the VPSie group that no VPSieNode asked for; nothing is deleted",
+                     "%d surplus machine%s in the VPSie group: no VPSieNode asked for it; nothing is deleted",
                      surplus, surplus == 1 ? "" : "s");
     core_note(core, NOTE_WARN, 0, arena_printf(core->out->arena, "group %s", group->facts.name),
-              "%d machine%s in the VPSie group that no VPSieNode asked for", surplus,
+              "%d surplus machine%s in the VPSie group: no VPSieNode asked for it", surplus,
               surplus == 1 ? "" : "s");
 }
 
