@@ -144,7 +144,7 @@ build_image() {
   [ "$kind" = agent ] || return 0
   while read -r line; do
     could_not "linux/$platform, $debian, with the newest sources: ${line#ATTENTION: }"
-  done < <(grep '^ATTENTION' "$notes" || true)
+  done < <(grep -s '^ATTENTION' "$notes" || true)
 }
 
 expect() { # expect WHAT GOT WANTED
