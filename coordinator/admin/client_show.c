@@ -102,6 +102,15 @@ static enum paint state_paint(const char *state)
     return PAINT_YELLOW;
 }
 
+// Is it among what needs a person, and so told there?
+static bool told_below(const struct show *show, const char *detail)
+{
+    const cJSON *need;
+    cJSON_ArrayForEach(need, member_of(show->reply, "needsYou")) if (strstr(string_of(need, "what"),
+                                                                            detail) != NULL) return true;
+    return false;
+}
+
 static void show_heading(struct show *show)
 {
     struct screen *screen = show->screen;
@@ -111,8 +120,7 @@ static void show_heading(struct show *show)
     screen_put(screen, state_paint(state), "%s", state);
     const char *leader = or_dash(string_of(reply, "leader")); // NAME, or NAME@HOST:PORT
     int name = (int)strcspn(leader, "@");
-    bool told = strcmp(state, "HOLDING") == 0 || // what holds it comes with NEEDS YOU
-                (strcmp(state, "STANDBY") == 0 && strcmp(leader, "-") != 0);
+    bool told = told_below(show, detail) || (strcmp(state, "STANDBY") == 0 && strcmp(leader, "-") != 0);
     if (detail[0] != '\0' && !told)
         screen_put(screen, PAINT_PLAIN, "  %s", detail);
     screen_put(screen, PAINT_PLAIN, "  leader %.*s", name, leader);
@@ -246,9 +254,14 @@ static void show_nodes(struct show *show)
         table_cell(&table, PAINT_PLAIN, "%s",
                    pair(show, node, "memoryRequestedPercent", "memoryUsedPercent"));
         table_cell(&table, PAINT_PLAIN, "%s", heard[0] != '\0' ? heard : "never");
-        table_cell(&table, evidence_paint(string_of(node, "evidence")), "%s",
+        const char *kept = string_of(node, "keptBy");
+        bool ours = strcmp(kept, "managed") != 0;
+        table_cell(&table, ours ? evidence_paint(string_of(node, "evidence")) : PAINT_DIM, "%s",
                    or_dash(string_of(node, "evidence")));
-        table_cell(&table, PAINT_PLAIN, "%s", held[0] != '\0' ? held : or_dash(string_of(node, "keptBy")));
+        table_cell(&table, ours ? PAINT_PLAIN : PAINT_DIM, "%s",
+                   held[0] != '\0' ? held
+                   : ours          ? or_dash(kept)
+                                   : "not ours");
     }
     cJSON_ArrayForEach(node, coming)
     {
@@ -266,13 +279,24 @@ static void show_nodes(struct show *show)
     table_print(&table, show->screen);
 }
 
+// A roll-out is under way or got stuck: only then are versions worth their room.
+static bool versions_differ(const cJSON *agents)
+{
+    const cJSON *agent, *first = cJSON_GetArrayItem(agents, 0);
+    cJSON_ArrayForEach(agent, agents) if (strcmp(string_of(agent, "version"), string_of(first, "version")) !=
+                                          0) return true;
+    return false;
+}
+
 static void show_agents(struct show *show)
 {
     const cJSON *agents = member_of(show->reply, "agents"), *agent, *missing;
     if (cJSON_GetArraySize(agents) == 0)
         show_empty(show, "no agent has spoken yet");
+    bool versions = versions_differ(agents);
     struct table table =
-        table_create(show->arena, "!NODE|HEARD|EVIDENCE|PODS|CPU PSI|MEM PSI|IO PSI|VERSION|~WHY");
+        table_create(show->arena, versions ? "!NODE|HEARD|EVIDENCE|PODS|PSI CPU/MEM/IO|VERSION|~WHY"
+                                           : "!NODE|HEARD|EVIDENCE|PODS|PSI CPU/MEM/IO|~WHY");
     cJSON_ArrayForEach(agent, agents)
     {
         const cJSON *reason = cJSON_GetArrayItem(member_of(agent, "reasons"), 0);
@@ -283,10 +307,10 @@ static void show_agents(struct show *show)
                    age(show, agent, "heardAt"), true_of(agent, "silent") ? " SILENT" : "");
         table_cell(&table, evidence_paint(evidence), "%s", evidence);
         table_cell(&table, PAINT_PLAIN, "%d", count_of(agent, "pods"));
-        table_cell(&table, PAINT_PLAIN, "%.0f", number_of(agent, "pressureCpuSome60", 0));
-        table_cell(&table, PAINT_PLAIN, "%.0f", number_of(agent, "pressureMemoryFull60", 0));
-        table_cell(&table, PAINT_PLAIN, "%.0f", number_of(agent, "pressureIoFull60", 0));
-        table_cell(&table, PAINT_PLAIN, "%s", string_of(agent, "version"));
+        table_cell(&table, PAINT_PLAIN, "%.0f/%.0f/%.0f%%", number_of(agent, "pressureCpuSome60", 0),
+                   number_of(agent, "pressureMemoryFull60", 0), number_of(agent, "pressureIoFull60", 0));
+        if (versions)
+            table_cell(&table, PAINT_PLAIN, "%s", string_of(agent, "version"));
         table_cell(&table, PAINT_PLAIN, "%s%s%s", string_of(reason, "code"), detail[0] != '\0' ? ": " : "",
                    detail);
     }
@@ -333,6 +357,15 @@ static void show_pods(struct show *show)
     }
 }
 
+// What went as planned is plain; so is a brake that opens.
+static enum paint action_paint(const cJSON *action)
+{
+    const char *kind = string_of(action, "kind"), *summary = string_of(action, "summary");
+    bool trouble = strcmp(kind, "hold") == 0 ? strncmp(summary, "hold", 4) == 0
+                                             : strcmp(kind, "give-up") == 0 || strcmp(kind, "replace") == 0;
+    return trouble ? PAINT_YELLOW : PAINT_PLAIN;
+}
+
 static void show_actions(struct show *show)
 {
     const cJSON *actions = member_of(show->reply, "actions"), *action;
@@ -340,16 +373,17 @@ static void show_actions(struct show *show)
         show_empty(show, "nothing decided yet");
         return;
     }
-    struct table table = table_create(show->arena, "TIME|ID|KIND|~DECISION|~REASON");
+    struct table table = table_create(show->arena, "TIME|ID|DECISION|~REASON");
     cJSON_ArrayForEach(action, actions)
     {
         const char *withheld = string_of(action, "withheld");
         table_row(&table);
         table_cell(&table, PAINT_DIM, "%s", clock_time(show, action, "at", 8));
         table_cell(&table, PAINT_BOLD, "%s", decision_of(show, action, "id"));
-        table_cell(&table, PAINT_PLAIN, "%s%s%s", string_of(action, "kind"), withheld[0] != '\0' ? ", " : "",
-                   withheld);
-        table_cell(&table, PAINT_PLAIN, "%s", string_of(action, "summary"));
+        if (withheld[0] != '\0')
+            table_cell(&table, PAINT_DIM, "%s (not done: %s)", string_of(action, "summary"), withheld);
+        else
+            table_cell(&table, action_paint(action), "%s", string_of(action, "summary"));
         table_cell(&table, PAINT_PLAIN, "%s", string_of(action, "reason"));
     }
     table_print(&table, show->screen);
@@ -369,6 +403,8 @@ static bool tells_nothing(const cJSON *rule, bool node)
     for (size_t i = 0; i < sizeof(WEIGHING) / sizeof(WEIGHING[0]) && node; i++)
         if (strcmp(string_of(rule, "rule"), WEIGHING[i]) == 0)
             return false;
+    if (strcmp(string_of(rule, "rule"), "managed") == 0)
+        return true;
     const char *limit = string_of(rule, "limit");
     return node || limit[0] == '\0' || strcmp(string_of(rule, "saw"), limit) == 0;
 }

@@ -122,6 +122,64 @@ static void a_standby_names_the_leader_once(void **state)
           "STANDBY  leader coord-1   VPSie ok   agents 0/0\nno NodeGroups\nTODAY    $0.00 (at max: $0.00)\n");
 }
 
+static void what_holds_it_is_told_once_with_what_ends_it(void **state)
+{
+    (void)state;
+    looks(ADMIN_STATUS, 100,
+          "{\"state\":\"PAUSED\",\"stateDetail\":\"night shift\",\"leader\":\"coord-1\","
+          "\"vpsie\":{\"usable\":true},"
+          "\"needsYou\":[{\"what\":\"paused: night shift\",\"look\":\"resume\"}]}",
+          "PAUSED  leader coord-1   VPSie ok   agents 0/0\nNEEDS YOU  paused: night shift   resume\n"
+          "no NodeGroups\nTODAY    $0.00 (at max: $0.00)\n");
+    looks(ADMIN_STATUS, 100,
+          "{\"state\":\"DRY RUN\",\"stateDetail\":\"decides and writes nothing\",\"leader\":\"coord-1\","
+          "\"vpsie\":{\"usable\":true}}",
+          "DRY RUN  decides and writes nothing  leader coord-1   VPSie ok   agents 0/0\n"
+          "no NodeGroups\nTODAY    $0.00 (at max: $0.00)\n");
+}
+
+static void agents_leave_room_for_their_reasons(void **state)
+{
+    (void)state;
+#define AGENT(node, version, detail)                                                                         \
+    "{\"node\":\"" node "\",\"evidence\":\"BLOCKED\",\"pods\":5,\"version\":\"" version                      \
+    "\",\"pressureCpuSome60\":62,\"reasons\":[{\"code\":\"local-data\",\"detail\":\"" detail "\"}]}"
+    looks(ADMIN_AGENTS, 100,
+          "{\"agents\":[" AGENT("w-1", "1.0.0", "24 MiB in spool of shop/cart-1") "," AGENT(
+              "w-2", "1.0.0", "8 MiB in cache of shop/cart-2") "]}",
+          "NODE  HEARD  EVIDENCE  PODS  PSI CPU/MEM/IO  WHY\n"
+          "w-1          BLOCKED   5     62/0/0%         local-data: 24 MiB in spool of shop/cart-1\n"
+          "w-2          BLOCKED   5     62/0/0%         local-data: 8 MiB in cache of shop/cart-2\n");
+    looks(ADMIN_AGENTS, 100, "{\"agents\":[" AGENT("w-1", "1.0.0", "x") "," AGENT("w-2", "1.1.0", "y") "]}",
+          "NODE  HEARD  EVIDENCE  PODS  PSI CPU/MEM/IO  VERSION  WHY\n"
+          "w-1          BLOCKED   5     62/0/0%         1.0.0    local-data: x\n"
+          "w-2          BLOCKED   5     62/0/0%         1.1.0    local-data: y\n");
+#undef AGENT
+}
+
+static void a_brake_that_closed_stands_out_among_the_actions(void **state)
+{
+    (void)state;
+    cJSON *json = cJSON_Parse("{\"actions\":[{\"kind\":\"hold\",\"summary\":\"hold: paused\"},"
+                              "{\"kind\":\"hold\",\"summary\":\"go on: paused\"}]}");
+    struct screen screen = {.width = 100, .colour = true};
+    client_show(&screen, ADMIN_ACTIONS, json, false);
+    assert_non_null(strstr(text_get(&screen.out), "\x1b[33mhold: paused\x1b[0m"));
+    assert_non_null(strstr(text_get(&screen.out), "  go on: paused"));
+    text_free(&screen.out);
+    cJSON_Delete(json);
+}
+
+static void a_node_that_is_not_ours_says_so(void **state)
+{
+    (void)state;
+    looks(ADMIN_NODES, 120,
+          "{\"nodes\":[{\"name\":\"master-1\",\"state\":\"ready\",\"evidence\":\"UNKNOWN\",\"keptBy\":"
+          "\"managed\"}]}",
+          "NODE      GROUP  STATE  PODS  CPU REQ/USE  MEM REQ/USE  AGENT  EVIDENCE  KEPT BY\n"
+          "master-1  -      ready  0     -            -            never  UNKNOWN   not ours\n");
+}
+
 static void an_explanation_shows_what_decided_and_what_to_do(void **state)
 {
     (void)state;
@@ -299,6 +357,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(words_that_make_no_sense_are_told_the_usage),
         cmocka_unit_test(status_begins_with_what_matters_most),
         cmocka_unit_test(a_standby_names_the_leader_once),
+        cmocka_unit_test(what_holds_it_is_told_once_with_what_ends_it),
+        cmocka_unit_test(agents_leave_room_for_their_reasons),
+        cmocka_unit_test(a_brake_that_closed_stands_out_among_the_actions),
+        cmocka_unit_test(a_node_that_is_not_ours_says_so),
         cmocka_unit_test(an_explanation_shows_what_decided_and_what_to_do),
         cmocka_unit_test(a_reply_without_anything_in_it_is_still_shown),
         cmocka_unit_test(the_exit_status_says_how_it_went),

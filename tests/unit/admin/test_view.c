@@ -232,7 +232,7 @@ static void a_decision_says_what_withheld_it_and_a_pause_is_never_withheld(void 
     }
     struct screen screen = {.width = 100};
     client_show(&screen, ADMIN_ACTIONS, json, false);
-    assert_non_null(strstr(text_get(&screen.out), "order, paused"));
+    assert_non_null(strstr(text_get(&screen.out), "order 1 machine in general (not done: paused)"));
     text_free(&screen.out);
     cJSON_Delete(json);
     json = ask("{\"command\":\"status\"}");
