@@ -139,7 +139,7 @@ static void more_than_one_and_more_than_20_percent_of_a_group_hold(void **state)
     (void)state;
     static const struct {
         uint32_t nodes, most;
-    } cases[] = {{2, 1}, {4, 1}, {5, 1}, {9, 1}, {10, 2}, {14, 2}, {15, 3}};
+    } cases[] = {{2, 1}, {4, 1}, {5, 1}, {9, 1}, {10, 2}, {14, 2}, {15, 3}, {24, 4}};
     for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
         bool one_more = i % 2 == 1;
         machines("general", "w", cases[i / 2].nodes);
@@ -173,6 +173,18 @@ static void one_broken_machine_of_a_group_is_replaced(void **state)
     assert_true(life_stage_wait_for(life, COMMAND_VPSIE_DELETE_MACHINE, 15 * MINUTE_MS));
     assert_string_equal(stage_find(stage, COMMAND_VPSIE_DELETE_MACHINE)->delete_machine.identifier, "id-w-2");
     assert_int_equal(stage_count(stage, COMMAND_KUBE_EVICT), 0);
+}
+
+static void a_broken_machine_that_is_being_deleted_does_not_count_any_more(void **state)
+{
+    (void)state;
+    machines("general", "w", 4);
+    machine_is("general", "w", 2, NODE_READY_UNKNOWN);
+    life->by_hand[COMMAND_VPSIE_DELETE_MACHINE] = true; // VPSie takes its time
+    assert_true(life_stage_wait_for(life, COMMAND_VPSIE_DELETE_MACHINE, 15 * MINUTE_MS));
+    machine_is("general", "w", 3, NODE_READY_UNKNOWN);
+    life_stage_wait(life, 7 * MINUTE_MS);
+    assert_false(held());
 }
 
 static void two_broken_machines_of_a_group_wait_for_a_person(void **state)
@@ -269,6 +281,7 @@ int main(void)
         TEST(more_than_one_and_more_than_20_percent_of_a_group_hold),
         TEST(broken_nodes_of_two_groups_are_not_added_up),
         TEST(one_broken_machine_of_a_group_is_replaced),
+        TEST(a_broken_machine_that_is_being_deleted_does_not_count_any_more),
         TEST(two_broken_machines_of_a_group_wait_for_a_person),
         TEST(what_a_person_accepted_does_not_cover_one_more),
         TEST(a_node_that_is_not_needed_waits_as_well),

@@ -8,66 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/support/make_facts.h"
-#include "tests/unit/decide/life_stage.h"
-
-#define SECOND_MS 1000
-#define MINUTE_MS (60 * SECOND_MS)
-
-static struct life_stage *life;
-static struct stage *stage;
-
-// w-1 is full; w-2 holds two small pods of one budget, so that they leave one after the other.
-static int setup(void **state)
-{
-    (void)state;
-    life = life_stage_create();
-    stage = life->stage;
-    stage_group(stage, "general", 0, 10);
-    stage_machine(stage, "w-1", "general");
-    stage_machine(stage, "w-2", "general");
-    stage_group(stage, "general", 1, 10);
-    stage_running(stage, "big", "w-1", 2800, 2048);
-    stage_running(stage, "one", "w-2", 100, 64);
-    stage_running(stage, "two", "w-2", 100, 64);
-    stage_step(stage, stage_budget_event(stage, "web", "web", 2));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    life_stage_destroy(life);
-    return 0;
-}
-
-// ---- what happened
-
-static uint32_t count(enum command_kind kind)
-{
-    return stage_count(stage, kind);
-}
-
-static const struct life *life_of_w2(void)
-{
-    const struct node *node = cluster_node(stage->core->cluster, "w-2");
-    assert_non_null(node);
-    return life_of(node->intention);
-}
-
-// Policy finds that w-2 is not needed; until the first command of this kind.
-static void until(enum command_kind kind)
-{
-    assert_true(life_stage_wait_for(life, kind, 20 * MINUTE_MS));
-}
-
-static bool evicts(const char *pod)
-{
-    for (uint32_t i = 0; i < stage->out->count; i++)
-        if (stage->out->items[i]->kind == COMMAND_KUBE_EVICT &&
-            strcmp(stage->out->items[i]->pod.name, pod) == 0)
-            return true;
-    return false;
-}
+#include "tests/unit/decide/leaving.h"
 
 static bool finalizer_dropped(void)
 {
@@ -76,17 +17,6 @@ static bool finalizer_dropped(void)
             stage->out->items[i]->update_intention.finalizer == TRISTATE_FALSE)
             return true;
     return false;
-}
-
-static void assert_given_up(const char *words)
-{
-    assert_int_equal(life_of_w2()->step, LIFE_READY);
-    assert_non_null(strstr(life_of_w2()->held, words));
-    assert_int_equal(count(COMMAND_KUBE_UNCORDON), 1);
-    assert_string_equal(stage_find(stage, COMMAND_KUBE_UNCORDON)->cordon.node_name, "w-2");
-    const struct command *last = stage_find(stage, COMMAND_AGENT_DIRECTIVE);
-    assert_int_equal(last->directive.kind, DIRECTIVE_CANCEL_DRAIN);
-    assert_false(cluster_node(stage->core->cluster, "w-2")->unschedulable);
 }
 
 // ---- the way it goes
@@ -107,245 +37,118 @@ static void a_machine_leaves_step_by_step(void **state)
     assert_string_equal(stage_find(stage, COMMAND_VPSIE_DELETE_MACHINE)->delete_machine.identifier, "id-w-2");
 }
 
-// ---- the agent's word
+// ---- whatever speaks against it
 
-static void an_agent_that_is_busy_keeps_every_pod_where_it_is(void **state)
+static void cordoned_again(void (*change)(struct event *event))
+{
+    struct event *event = life_stage_node(life, "w-2", "general");
+    event->object.node->unschedulable = true;
+    change(event);
+    life_stage_step(life, event);
+}
+
+static void uncordon(struct event *event)
+{
+    event->object.node->unschedulable = false;
+}
+
+static void protect(struct event *event)
+{
+    stage_label(event, &event->object.node->annotations, KEY_PROTECTED, "true");
+}
+
+static void disable(struct event *event)
+{
+    stage_label(event, &event->object.node->annotations, KEY_CA_SCALE_DOWN_DISABLED, "true");
+}
+
+static void not_ready(struct event *event)
+{
+    event->object.node->ready = NODE_READY_FALSE;
+}
+
+static void what_happens_to_the_node_meanwhile_ends_the_drain(void **state)
 {
     (void)state;
-    life->agent_says = EVIDENCE_BUSY;
-    until(COMMAND_KUBE_CORDON);
-    life_stage_wait(life, 2 * MINUTE_MS);
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
-    assert_int_equal(life_of_w2()->step, LIFE_PREPARE);
-    life->agent_says = EVIDENCE_READY;
-    life_stage_wait(life, 6 * SECOND_MS);
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 2);
-}
-
-static void an_agent_that_cannot_tell_or_blocks_ends_the_drain_at_once(void **state)
-{
-    (void)state;
-    static const enum evidence_state says[] = {EVIDENCE_UNKNOWN, EVIDENCE_BLOCKED};
-    static const char *const words[] = {"its agent cannot tell", "BLOCKED by its agent"};
-    for (int i = 0; i < 2; i++) {
-        life->agent_says = says[i];
-        until(COMMAND_KUBE_CORDON);
-        life_stage_wait(life, SECOND_MS);
-        assert_given_up(words[i]);
-        assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
-        assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
-        teardown(NULL);
-        setup(NULL);
-    }
-}
-
-// The first of two pods is being evicted; its answer is on its way.
-static void one_is_leaving(void)
-{
-    life->by_hand[COMMAND_KUBE_EVICT] = true;
-    until(COMMAND_KUBE_EVICT);
-    assert_true(evicts("one"));
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 1);
-}
-
-static void one_has_left(void)
-{
-    const struct command *command = stage_find(stage, COMMAND_KUBE_EVICT);
-    life_stage_answer(life, command, OUTCOME_OK, "");
-    life_stage_pod_gone(life, "shop", "one", "uid-pod-one");
-}
-
-static void the_next_pod_stays_once_the_agent_is_no_longer_ready(void **state)
-{
-    (void)state;
-    static const enum evidence_state says[] = {EVIDENCE_BUSY, EVIDENCE_UNKNOWN};
-    for (int i = 0; i < 2; i++) {
+    static const struct {
+        void (*change)(struct event *event);
+        const char *words;
+    } cases[] = {{uncordon, "somebody has uncordoned it"},
+                 {protect, "protected meanwhile"},
+                 {disable, "protected meanwhile"},
+                 {not_ready, "the node is no longer Ready"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         one_is_leaving();
-        life_stage_step(life, life_stage_verdict(life, life->directive, says[i]));
-        life->agent_says = says[i];
-        one_has_left();
-        life_stage_wait(life, 2 * MINUTE_MS);
+        cordoned_again(cases[i].change);
+        assert_int_equal(life_of_w2()->step, LIFE_READY);
+        assert_non_null(strstr(life_of_w2()->held, cases[i].words));
+        assert_int_equal(count(COMMAND_KUBE_UNCORDON), 1);
         assert_false(evicts("two"));
-        assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
         teardown(NULL);
         setup(NULL);
     }
 }
 
-static void the_next_pod_follows_when_the_agent_is_ready_again(void **state)
+static void a_removal_that_was_given_up_waits_before_it_begins_again(void **state)
 {
     (void)state;
-    one_is_leaving();
-    life->agent_says = EVIDENCE_BUSY;
-    life_stage_wait(life, 6 * SECOND_MS);
-    one_has_left();
-    life_stage_wait(life, 20 * SECOND_MS);
-    assert_false(evicts("two"));
-    life->agent_says = EVIDENCE_READY;
-    life_stage_wait(life, 6 * SECOND_MS);
-    assert_true(evicts("two"));
-}
-
-static void the_next_pod_stays_once_the_agent_blocks(void **state)
-{
-    (void)state;
-    one_is_leaving();
-    life_stage_step(life, life_stage_verdict(life, life->directive, EVIDENCE_BLOCKED));
     life->agent_says = EVIDENCE_BLOCKED;
-    life_stage_wait(life, SECOND_MS);
-    assert_given_up("BLOCKED by its agent");
-    assert_false(evicts("two"));
-}
-
-static void the_next_pod_stays_once_the_agent_has_fallen_silent(void **state)
-{
-    (void)state;
-    one_is_leaving();
-    life->agent_silent = true;
-    life_stage_wait(life, 65 * SECOND_MS);
-    one_has_left();
-    life_stage_wait(life, MINUTE_MS);
-    assert_false(evicts("two"));
-    life->agent_silent = false;
-    life_stage_wait(life, 6 * SECOND_MS);
-    assert_true(evicts("two"));
-}
-
-static void an_answer_to_another_directive_proves_nothing(void **state)
-{
-    (void)state;
-    life->agent_deaf = true;
     until(COMMAND_KUBE_CORDON);
-    static const char *const others[] = {"T1-0-0", "", "nonsense"};
-    for (int i = 0; i < 3; i++)
-        life_stage_step(life, life_stage_verdict(life, others[i], EVIDENCE_READY));
-    life_stage_wait(life, MINUTE_MS);
+    life_stage_wait(life, 115 * SECOND_MS);
+    assert_int_equal(count(COMMAND_KUBE_CORDON), 1);
+    life_stage_wait(life, 60 * MINUTE_MS); // 2, 4, 8, 16, 32 minutes and the looks between
+    assert_in_range(count(COMMAND_KUBE_CORDON), 3, 6);
     assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
-    life_stage_step(life, life_stage_verdict(life, life->directive, EVIDENCE_READY));
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 2);
 }
 
-static void what_the_agent_looked_at_before_it_was_asked_proves_nothing(void **state)
-{
-    (void)state;
-    life->agent_deaf = true;
-    until(COMMAND_KUBE_CORDON);
-    struct event *event = life_stage_verdict(life, life->directive, EVIDENCE_READY);
-    event->report->directive_verdict.evaluated_ms -= 11 * SECOND_MS; // it had spoken since
-    life_stage_step(life, event);
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
-    life_stage_step(life, life_stage_verdict(life, life->directive, EVIDENCE_READY));
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 2);
-}
+// ---- volumes and load balancers
 
-static void the_first_answer_does_not_serve_for_the_last_question(void **state)
+static void attached(enum event_kind kind)
 {
-    (void)state;
-    until(COMMAND_KUBE_EVICT);
-    char first[64];
-    snprintf(first, sizeof(first), "%s", life->directive);
-    life->agent_deaf = true;
-    life_stage_wait(life, MINUTE_MS); // load balancers settle
-    assert_int_equal(life_of_w2()->step, LIFE_LAST_READY);
-    assert_string_not_equal(life->directive, first);
-    for (int i = 0; i < 10; i++) {
-        life_stage_step(life, life_stage_verdict(life, first, EVIDENCE_READY));
-        life_stage_wait(life, SECOND_MS);
+    struct event *event = event_create(kind);
+    if (kind == EVENT_OBJECT_GONE) {
+        event->gone.kind = OBJECT_VOLUME_ATTACHMENT;
+        event->gone.space = event->gone.uid = "";
+        event->gone.name = "csi-1";
+    } else {
+        event->object.kind = OBJECT_VOLUME_ATTACHMENT;
+        event->object.attachment = ARENA_NEW(event->arena, struct volume_attachment_facts);
+        *event->object.attachment =
+            (struct volume_attachment_facts){.name = "csi-1", .node_name = "w-2", .volume_name = "pv-1"};
     }
-    assert_int_equal(count(COMMAND_KUBE_LIST_NODE_PODS), 0);
-    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
+    life_stage_step(life, event);
 }
 
-static void pods_that_the_agent_still_sees_keep_the_machine(void **state)
+static void a_machine_waits_for_its_volumes_to_be_detached(void **state)
 {
     (void)state;
+    attached(EVENT_OBJECT);
     until(COMMAND_KUBE_EVICT);
-    life->agent_deaf = true;
-    life_stage_wait(life, MINUTE_MS);
-    struct event *event = life_stage_verdict(life, life->directive, EVIDENCE_READY);
-    event->report->directive_verdict.pods_remaining = 1;
-    life_stage_step(life, event);
+    life_stage_wait(life, 5 * MINUTE_MS);
+    assert_int_equal(life_of_w2()->step, LIFE_DETACH);
+    attached(EVENT_OBJECT_GONE);
     life_stage_wait(life, 10 * SECOND_MS);
-    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
-    life_stage_step(life, life_stage_verdict(life, life->directive, EVIDENCE_READY));
     assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 1);
 }
 
-// ---- pods that come
-
-static bool names(const struct command *command, const char *uid)
-{
-    for (uint32_t i = 0; i < command->directive.pod_uid_count; i++)
-        if (strcmp(command->directive.pod_uids[i], uid) == 0)
-            return true;
-    return false;
-}
-
-static void a_pod_that_came_after_the_question_is_asked_about_first(void **state)
+static void it_waits_no_longer_than_six_minutes(void **state)
 {
     (void)state;
-    one_is_leaving();
-    life->agent_deaf = true; // the answer to what follows is a long time coming
-    life_stage_step(life, stage_pod_event(stage, "late", "w-2", 100, 64));
-    one_has_left();
-    life_stage_wait(life, MINUTE_MS);
-    assert_false(evicts("late"));
-    assert_true(names(stage_find(stage, COMMAND_AGENT_DIRECTIVE), "uid-pod-late"));
-    life->by_hand[COMMAND_KUBE_EVICT] = false;
-    life->agent_deaf = false;
-    life_stage_wait(life, 10 * SECOND_MS);
-    assert_true(evicts("late"));
-    assert_true(evicts("two"));
+    attached(EVENT_OBJECT);
+    until(COMMAND_KUBE_EVICT);
+    life_stage_wait(life, 6 * MINUTE_MS + 10 * SECOND_MS);
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 1);
 }
 
-static void a_pod_that_came_while_the_agent_was_busy_is_asked_about_first(void **state)
+static void load_balancers_have_half_a_minute_after_the_cordon(void **state)
 {
     (void)state;
-    life->agent_says = EVIDENCE_BUSY;
     until(COMMAND_KUBE_CORDON);
-    life_stage_step(life, stage_pod_event(stage, "late", "w-2", 100, 64));
-    life->agent_deaf = true;
+    life_stage_wait(life, 28 * SECOND_MS);
+    assert_int_equal(count(COMMAND_KUBE_EVICT), 2);
+    assert_int_equal(count(COMMAND_KUBE_LIST_NODE_PODS), 0);
     life_stage_wait(life, 10 * SECOND_MS);
-    assert_false(names(stage_find(stage, COMMAND_AGENT_DIRECTIVE), "uid-pod-late"));
-    life_stage_step(life, life_stage_verdict(life, life->directive, EVIDENCE_READY));
-    life_stage_wait(life, 10 * SECOND_MS);
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
-    assert_true(names(stage_find(stage, COMMAND_AGENT_DIRECTIVE), "uid-pod-late"));
-}
-
-// ---- budgets
-
-static void a_pod_of_two_budgets_ends_the_drain(void **state)
-{
-    (void)state;
-    life->agent_says = EVIDENCE_BUSY;
-    until(COMMAND_KUBE_CORDON);
-    stage_step(stage, stage_budget_event(stage, "second", "web", 2));
-    life->agent_says = EVIDENCE_READY;
-    life_stage_wait(life, 6 * SECOND_MS);
-    assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
-    assert_given_up("has 2 budgets");
-}
-
-static void two_budgets_that_only_the_api_server_knows_end_the_drain(void **state)
-{
-    (void)state;
-    one_is_leaving();
-    life_stage_answer(life, stage_find(stage, COMMAND_KUBE_EVICT), OUTCOME_UNKNOWN,
-                      "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
-                      "not support.");
-    assert_given_up("more than one budget");
-    assert_false(evicts("two"));
-}
-
-static void pods_of_one_budget_leave_one_after_the_other(void **state)
-{
-    (void)state;
-    one_is_leaving();
-    life_stage_wait(life, 20 * SECOND_MS);
-    assert_false(evicts("two"));
-    one_has_left();
-    assert_true(evicts("two"));
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 1);
 }
 
 // ---- the last look
@@ -403,6 +206,35 @@ static void a_list_that_failed_permits_nothing(void **state)
         teardown(NULL);
         setup(NULL);
     }
+}
+
+static void a_look_that_is_too_old_is_taken_again(void **state)
+{
+    (void)state;
+    life->by_hand[COMMAND_KUBE_LIST_NODE_PODS] = true;
+    until(COMMAND_KUBE_LIST_NODE_PODS);
+    life->by_hand[COMMAND_KUBE_INTENTION_STATUS] = true; // the mark takes long to be stored
+    life_stage_answer(life, stage_find(stage, COMMAND_KUBE_LIST_NODE_PODS), OUTCOME_OK, "");
+    life_stage_wait(life, 25 * SECOND_MS);
+    assert_int_equal(count(COMMAND_KUBE_LIST_NODE_PODS), 1);
+    life_stage_answer(life, stage_find(stage, COMMAND_KUBE_INTENTION_STATUS), OUTCOME_OK, "");
+    assert_int_equal(count(COMMAND_KUBE_LIST_NODE_PODS), 2);
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
+}
+
+static void the_machine_is_deleted_only_after_that_was_stored(void **state)
+{
+    (void)state;
+    life->by_hand[COMMAND_KUBE_LIST_NODE_PODS] = true;
+    until(COMMAND_KUBE_LIST_NODE_PODS);
+    life->by_hand[COMMAND_KUBE_INTENTION_STATUS] = true;
+    life_stage_answer(life, stage_find(stage, COMMAND_KUBE_LIST_NODE_PODS), OUTCOME_OK, "");
+    const struct command *command = stage_find(stage, COMMAND_KUBE_INTENTION_STATUS);
+    assert_int_equal(command->intention_status.status.phase, INTENTION_DELETING);
+    life_stage_wait(life, 5 * SECOND_MS);
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
+    life_stage_answer(life, command, OUTCOME_OK, "");
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 1);
 }
 
 // ---- the end
@@ -517,24 +349,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_machine_leaves_step_by_step),
-        TEST(an_agent_that_is_busy_keeps_every_pod_where_it_is),
-        TEST(an_agent_that_cannot_tell_or_blocks_ends_the_drain_at_once),
-        TEST(the_next_pod_stays_once_the_agent_is_no_longer_ready),
-        TEST(the_next_pod_follows_when_the_agent_is_ready_again),
-        TEST(the_next_pod_stays_once_the_agent_blocks),
-        TEST(the_next_pod_stays_once_the_agent_has_fallen_silent),
-        TEST(an_answer_to_another_directive_proves_nothing),
-        TEST(what_the_agent_looked_at_before_it_was_asked_proves_nothing),
-        TEST(the_first_answer_does_not_serve_for_the_last_question),
-        TEST(pods_that_the_agent_still_sees_keep_the_machine),
-        TEST(a_pod_that_came_after_the_question_is_asked_about_first),
-        TEST(a_pod_that_came_while_the_agent_was_busy_is_asked_about_first),
-        TEST(a_pod_of_two_budgets_ends_the_drain),
-        TEST(two_budgets_that_only_the_api_server_knows_end_the_drain),
-        TEST(pods_of_one_budget_leave_one_after_the_other),
+        TEST(what_happens_to_the_node_meanwhile_ends_the_drain),
+        TEST(a_removal_that_was_given_up_waits_before_it_begins_again),
+        TEST(a_machine_waits_for_its_volumes_to_be_detached),
+        TEST(it_waits_no_longer_than_six_minutes),
+        TEST(load_balancers_have_half_a_minute_after_the_cordon),
         TEST(a_pod_that_only_the_api_server_shows_keeps_the_machine),
         TEST(furniture_and_finished_pods_in_that_list_keep_nothing),
         TEST(a_list_that_failed_permits_nothing),
+        TEST(a_look_that_is_too_old_is_taken_again),
+        TEST(the_machine_is_deleted_only_after_that_was_stored),
         TEST(the_node_object_stays_while_the_machine_is_listed),
         TEST(the_node_object_stays_while_vpsie_has_not_taken_the_delete),
         TEST(the_node_is_deleted_by_its_uid),
