@@ -231,51 +231,61 @@ static enum paint evidence_paint(const char *evidence)
     return PAINT_YELLOW;
 }
 
+// What its agent last answered, or how long it has said nothing.
+static void agent_cell(const struct show *show, struct table *table, const cJSON *node, bool ours)
+{
+    const char *heard = age(show, node, "agentHeardAt"), *evidence = string_of(node, "evidence");
+    if (heard[0] == '\0')
+        table_cell(table, ours ? PAINT_YELLOW : PAINT_DIM, "never heard");
+    else if (true_of(node, "agentSilent"))
+        table_cell(table, PAINT_RED, "silent %s", heard);
+    else
+        table_cell(table, ours ? evidence_paint(evidence) : PAINT_DIM, "%s", or_dash(evidence));
+}
+
+static void add_node(const struct show *show, struct table *table, const cJSON *node)
+{
+    const char *state = string_of(node, "state"), *held = string_of(node, "held");
+    const char *kept = string_of(node, "keptBy");
+    bool ours = strcmp(kept, "managed") != 0;
+    table_row(table);
+    table_cell(table, PAINT_BOLD, "%s", string_of(node, "name"));
+    table_cell(table, PAINT_PLAIN, "%s", or_dash(string_of(node, "group")));
+    table_cell(table, strcmp(state, "ready") == 0 ? PAINT_GREEN : PAINT_YELLOW, "%s", state);
+    table_cell(table, PAINT_PLAIN, "%d", count_of(node, "pods"));
+    table_cell(table, PAINT_PLAIN, "%s", pair(show, node, "cpuRequestedPercent", "cpuUsedPercent"));
+    table_cell(table, PAINT_PLAIN, "%s", pair(show, node, "memoryRequestedPercent", "memoryUsedPercent"));
+    agent_cell(show, table, node, ours);
+    if (held[0] == '\0' && ours)
+        held = or_dash(kept);
+    table_cell(table, ours ? PAINT_PLAIN : PAINT_DIM, "%s", held[0] != '\0' ? held : "not ours");
+}
+
+static void add_machine(const struct show *show, struct table *table, const cJSON *machine)
+{
+    const char *waits_for = string_of(machine, "waitsFor");
+    table_row(table);
+    table_cell(table, PAINT_BOLD, "%s", string_of(machine, "name"));
+    table_cell(table, PAINT_PLAIN, "%s", or_dash(string_of(machine, "group")));
+    table_cell(table, PAINT_YELLOW, "%s", string_of(machine, "state"));
+    for (int i = 0; i < 4; i++)
+        table_cell(table, PAINT_DIM, "-");
+    table_cell(table, PAINT_PLAIN, "%s%s%s%s", age(show, machine, "since"), waits_for[0] != '\0' ? ": " : "",
+               waits_for, true_of(machine, "outcomeUnknown") ? ", VPSie's answer was lost" : "");
+}
+
 static void show_nodes(struct show *show)
 {
     const cJSON *nodes = member_of(show->reply, "nodes"), *node;
-    const cJSON *coming = member_of(show->reply, "coming");
+    const cJSON *coming = member_of(show->reply, "coming"), *machine;
     if (cJSON_GetArraySize(nodes) + cJSON_GetArraySize(coming) == 0) {
         show_empty(show, "no nodes");
         return;
     }
     struct table table =
-        table_create(show->arena, "!NODE|~GROUP|~STATE|PODS|CPU REQ/USE|MEM REQ/USE|AGENT|EVIDENCE|~KEPT BY");
-    cJSON_ArrayForEach(node, nodes)
-    {
-        const char *state = string_of(node, "state"), *held = string_of(node, "held");
-        const char *heard = age(show, node, "agentHeardAt");
-        table_row(&table);
-        table_cell(&table, PAINT_BOLD, "%s", string_of(node, "name"));
-        table_cell(&table, PAINT_PLAIN, "%s", or_dash(string_of(node, "group")));
-        table_cell(&table, strcmp(state, "ready") == 0 ? PAINT_GREEN : PAINT_YELLOW, "%s", state);
-        table_cell(&table, PAINT_PLAIN, "%d", count_of(node, "pods"));
-        table_cell(&table, PAINT_PLAIN, "%s", pair(show, node, "cpuRequestedPercent", "cpuUsedPercent"));
-        table_cell(&table, PAINT_PLAIN, "%s",
-                   pair(show, node, "memoryRequestedPercent", "memoryUsedPercent"));
-        table_cell(&table, PAINT_PLAIN, "%s", heard[0] != '\0' ? heard : "never");
-        const char *kept = string_of(node, "keptBy");
-        bool ours = strcmp(kept, "managed") != 0;
-        table_cell(&table, ours ? evidence_paint(string_of(node, "evidence")) : PAINT_DIM, "%s",
-                   or_dash(string_of(node, "evidence")));
-        table_cell(&table, ours ? PAINT_PLAIN : PAINT_DIM, "%s",
-                   held[0] != '\0' ? held
-                   : ours          ? or_dash(kept)
-                                   : "not ours");
-    }
-    cJSON_ArrayForEach(node, coming)
-    {
-        table_row(&table);
-        table_cell(&table, PAINT_BOLD, "%s", string_of(node, "name"));
-        table_cell(&table, PAINT_PLAIN, "%s", or_dash(string_of(node, "group")));
-        table_cell(&table, PAINT_YELLOW, "%s", string_of(node, "state"));
-        table_cell(&table, PAINT_PLAIN, "-");
-        table_cell(&table, PAINT_PLAIN, "-");
-        table_cell(&table, PAINT_PLAIN, "-");
-        table_cell(&table, PAINT_PLAIN, "%s", age(show, node, "since"));
-        table_cell(&table, PAINT_PLAIN, "%s", true_of(node, "outcomeUnknown") ? "unknown" : "-");
-        table_cell(&table, PAINT_PLAIN, "%s", string_of(node, "waitsFor"));
-    }
+        table_create(show->arena, "!NODE|~GROUP|STATE|PODS|CPU REQ/USE|MEM REQ/USE|AGENT|~KEPT BY");
+    cJSON_ArrayForEach(node, nodes) add_node(show, &table, node);
+    cJSON_ArrayForEach(machine, coming) add_machine(show, &table, machine);
     table_print(&table, show->screen);
 }
 

@@ -129,6 +129,8 @@ static void one_node(struct view *view, struct node *node)
     json_put_percent(json, "memoryUsedPercent", use.memory_used);
     json_put_time(json, "underusedSince", node->underused_since_ms);
     json_put_time(json, "agentHeardAt", agent != NULL ? agent->heard_ms : 0);
+    json_put_bool(json, "agentSilent",
+                  agent != NULL && core->now_ms - agent->heard_ms > core->config.agent_silent_ms);
     json_put_string(json, "evidence", agent != NULL ? evidence_state_name(agent->verdict.state) : NULL);
     json_put_real(json, "pricePerHour", policy_node_price(core, node), 4);
     json_put_time(json, "createdAt", node->created_ms);

@@ -193,13 +193,16 @@ bool explain_pod(struct core *core, struct arena *arena, const char *space, cons
     struct free_space space_now = policy_free_space(core, arena, false);
     struct placement why = {0};
     uint32_t place = packing_put(&space_now.packing, pod->shape, &why);
+    bool served = text_starts_with(pod->verdict, "served by ");
     char text[200] = "fits";
     if (place == UINT32_MAX)
         placement_describe(&why, text, sizeof(text));
-    add_row(out, arena, "nodes there are", place == UINT32_MAX ? RULE_BLOCKS : RULE_PASS,
-            place == UINT32_MAX ? arena_printf(arena, "none; nearest: %s", text)
-                                : arena_printf(arena, "fits %s", space_now.packing.places[place].name),
-            arena_strdup(arena, "one that fits"), arena_strdup(arena, "a new node, see the groups above"));
+    add_row(
+        out, arena, "nodes there are", place == UINT32_MAX ? RULE_BLOCKS : RULE_PASS,
+        place == UINT32_MAX ? arena_printf(arena, "none; nearest: %s", text)
+                            : arena_printf(arena, "fits %s", space_now.packing.places[place].name),
+        arena_strdup(arena, "one that fits"),
+        arena_strdup(arena, served ? "nothing: its node is on its way" : "a new node, see the groups above"));
     for (uint32_t i = 0; i < core->cluster->group_count; i++)
         if (core->cluster->groups[i]->facts.managed)
             add_group_row(core, arena, pod, core->cluster->groups[i], out);

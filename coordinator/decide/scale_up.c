@@ -202,8 +202,8 @@ static void meet_minimums(struct look *look)
             continue;
         uint32_t lacking = minimum - have < room ? minimum - have : room;
         char reason[160];
-        snprintf(reason, sizeof(reason), "%u of the %u nodes that minNodes asks for are there", have,
-                 minimum);
+        snprintf(reason, sizeof(reason), "minNodes asks for %u, there %s %u", minimum,
+                 have == 1 ? "is" : "are", have);
         uint64_t decision_id = 0;
         order(look, candidate, lacking, reason, &decision_id);
     }

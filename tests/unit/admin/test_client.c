@@ -176,8 +176,26 @@ static void a_node_that_is_not_ours_says_so(void **state)
     looks(ADMIN_NODES, 120,
           "{\"nodes\":[{\"name\":\"master-1\",\"state\":\"ready\",\"evidence\":\"UNKNOWN\",\"keptBy\":"
           "\"managed\"}]}",
-          "NODE      GROUP  STATE  PODS  CPU REQ/USE  MEM REQ/USE  AGENT  EVIDENCE  KEPT BY\n"
-          "master-1  -      ready  0     -            -            never  UNKNOWN   not ours\n");
+          "NODE      GROUP  STATE  PODS  CPU REQ/USE  MEM REQ/USE  AGENT        KEPT BY\n"
+          "master-1  -      ready  0     -            -            never heard  not ours\n");
+}
+
+static void a_node_shows_what_its_agent_answered_or_how_long_it_is_silent(void **state)
+{
+    (void)state;
+    looks(ADMIN_NODES, 100,
+          "{\"now\":\"2026-01-01T14:02:12Z\",\"nodes\":["
+          "{\"name\":\"w-1\",\"group\":\"general\",\"state\":\"ready\",\"evidence\":\"BLOCKED\","
+          "\"agentHeardAt\":\"2026-01-01T14:02:11Z\",\"keptBy\":\"underused, measured\"},"
+          "{\"name\":\"w-2\",\"group\":\"general\",\"state\":\"ready\",\"evidence\":\"READY\","
+          "\"agentHeardAt\":\"2026-01-01T13:58:12Z\",\"agentSilent\":true,\"keptBy\":\"agent\"}],"
+          "\"coming\":[{\"name\":\"general-x\",\"group\":\"general\",\"state\":\"joining\","
+          "\"since\":\"2026-01-01T14:01:12Z\",\"waitsFor\":\"its node\",\"outcomeUnknown\":true}]}",
+          "NODE       GROUP    STATE    PODS  CPU REQ/USE  MEM REQ/USE  AGENT         KEPT BY\n"
+          "w-1        general  ready    0     -            -            BLOCKED       underused, measured\n"
+          "w-2        general  ready    0     -            -            silent 4m00s  agent\n"
+          "general-x  general  joining  -     -            -            -             1m00s: its node, "
+          "VPSie's\xe2\x80\xa6\n");
 }
 
 static void an_explanation_shows_what_decided_and_what_to_do(void **state)
@@ -361,6 +379,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(agents_leave_room_for_their_reasons),
         cmocka_unit_test(a_brake_that_closed_stands_out_among_the_actions),
         cmocka_unit_test(a_node_that_is_not_ours_says_so),
+        cmocka_unit_test(a_node_shows_what_its_agent_answered_or_how_long_it_is_silent),
         cmocka_unit_test(an_explanation_shows_what_decided_and_what_to_do),
         cmocka_unit_test(a_reply_without_anything_in_it_is_still_shown),
         cmocka_unit_test(the_exit_status_says_how_it_went),

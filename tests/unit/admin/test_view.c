@@ -176,6 +176,14 @@ static void nodes_say_what_keeps_them(void **state)
     assert_string_equal(text_at(cJSON_GetArrayItem(nodes, 1), "state"), "ready");
     assert_int_equal(number_at(cJSON_GetArrayItem(nodes, 1), "pods"), 1);
     cJSON_Delete(json);
+    stage_wait(stage, 10 * 60000);
+    json = ask("{\"command\":\"nodes\"}");
+    assert_true(cJSON_IsTrue(at(cJSON_GetArrayItem(at(json, "nodes"), 1), "agentSilent")));
+    stage_step(stage, stage_report_event(stage, "w-1"));
+    cJSON_Delete(json);
+    json = ask("{\"command\":\"nodes\"}");
+    assert_true(cJSON_IsFalse(at(cJSON_GetArrayItem(at(json, "nodes"), 1), "agentSilent")));
+    cJSON_Delete(json);
     json = ask("{\"command\":\"nodes\",\"group\":\"general\",\"limit\":1}");
     assert_int_equal(cJSON_GetArraySize(at(json, "nodes")), 1);
     assert_string_equal(text_at(cJSON_GetArrayItem(at(json, "nodes"), 0), "name"), "w-1");

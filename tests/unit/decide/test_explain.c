@@ -220,6 +220,7 @@ static void a_served_pod_names_its_decision(void **state)
     assert_true(explain_pod(stage->core, arena, "shop", "web-0", &found));
     assert_string_equal(found.verdict, "WAITS: served by D1");
     assert_int_equal(found.decision_id, 1);
+    contains(rule("nodes there are")->change, "its node is on its way");
 }
 
 static void a_pod_that_waits_for_no_machine_says_so(void **state)

@@ -523,7 +523,7 @@ static void a_minimum_is_met_without_any_pod(void **state)
     stage_wait(stage, 10000);
     assert_int_equal(stage_coming(stage, "general"), 3);
     assert_int_equal(decisions(), 1);
-    assert_string_equal(stage_last(stage)->reason, "0 of the 3 nodes that minNodes asks for are there");
+    assert_string_equal(stage_last(stage)->reason, "minNodes asks for 3, there are 0");
     stage_waiting(stage, "web", 3, 3000, 64); // they will find room there
     stage_wait(stage, 10000);
     assert_int_equal(stage_coming(stage, "general"), 3);
