@@ -351,22 +351,28 @@ static bool surplus_is_seen(const struct sim *sim)
     return false;
 }
 
-// A list that lied hid machines for longer than anybody waits: then they are a surplus, and must be seen.
+// A list that lied hid machines for longer than anybody waits: then so many (machines of one group are
+// interchangeable) are a surplus, and must be seen.
 static void audit_machines(struct sim *sim)
 {
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
+    const struct cloud_machine *orphan = NULL;
+    size_t orphans = 0, hidden = 0;
     for (size_t i = 0; i < sim->world->cloud->machine_count && !sim->let_go; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
-        bool hidden = sim->lied_ms > machine->created_ms;
         int64_t from_ms = sim->hindered_ms > machine->created_ms ? sim->hindered_ms : machine->created_ms;
-        if (machine->call == 0 || machine->gone || machine->leaving ||
-            sim->world->now_ms - from_ms < bound_ms + AUDIT_SLACK_MS || intention_of(sim, machine) != NULL ||
-            (hidden && surplus_is_seen(sim)))
+        if (machine->call == 0 || machine->gone || machine->leaving)
             continue;
-        sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention%s", machine->hostname,
-                  (long long)((sim->world->now_ms - machine->created_ms) / 1000),
-                  hidden ? " and is in nobody's sight" : "");
+        hidden += sim->lied_ms > machine->created_ms;
+        if (sim->world->now_ms - from_ms < bound_ms + AUDIT_SLACK_MS || intention_of(sim, machine) != NULL)
+            continue;
+        orphans++;
+        orphan = machine;
     }
+    if (orphans > hidden || (orphans > 0 && !surplus_is_seen(sim)))
+        sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention%s", orphan->hostname,
+                  (long long)((sim->world->now_ms - orphan->created_ms) / 1000),
+                  orphans > hidden ? "" : " and is in nobody's sight");
 }
 
 static bool is_settled(const cJSON *json)

@@ -209,6 +209,8 @@ static void live(struct sim *sim, uint64_t seed)
         int64_t pause_ms = random_between(&random, 5000, 400000);
         sim_run(sim, pause_ms);
         lived_ms += pause_ms;
+        if (seed % 10 != 0) // the list lies for minutes; of every tenth seed for as long as it likes
+            sim_world(sim)->cloud->list_mode = CLOUD_LIST_RIGHT;
         happening(sim, &random);
     }
 }
@@ -247,6 +249,8 @@ static void the_same_seed_gives_the_same_commands(void **state)
 {
     (void)state;
     uint64_t first = setting("SIM_FIRST", 1);
+    if (getenv("SIM_SEEDS") != NULL)
+        skip(); // somebody is after one seed, or after many
     for (uint64_t seed = first; seed < first + 2; seed++)
         assert_true(run_seed(seed, false) == run_seed(seed, false));
     assert_true(run_seed(first, false) != run_seed(first + 1, false));
