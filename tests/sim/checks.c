@@ -337,22 +337,8 @@ size_t sim_surplus(const struct sim *sim)
     return count;
 }
 
-// Does a NodeGroup's status tell people of machines too many?
-static bool surplus_is_seen(const struct sim *sim)
-{
-    for (size_t i = 0; i < api_count(sim->world->api, API_NODEGROUP); i++) {
-        const cJSON *condition, *json = api_at(sim->world->api, API_NODEGROUP, i)->document->json;
-        cJSON_ArrayForEach(condition, json_at(json, "status.conditions"))
-        {
-            if (text_contains_fold(json_text(condition, "message"), "surplus"))
-                return true;
-        }
-    }
-    return false;
-}
-
 // A list that lied hid machines for longer than anybody waits: then so many (machines of one group are
-// interchangeable) are a surplus, and must be seen.
+// interchangeable) are a surplus, and it must have been said.
 static void audit_machines(struct sim *sim)
 {
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
@@ -369,7 +355,7 @@ static void audit_machines(struct sim *sim)
         orphans++;
         orphan = machine;
     }
-    if (orphans > hidden || (orphans > 0 && !surplus_is_seen(sim)))
+    if (orphans > hidden || (orphans > 0 && sim->surplus_said_ms < orphan->created_ms))
         sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention%s", orphan->hostname,
                   (long long)((sim->world->now_ms - orphan->created_ms) / 1000),
                   orphans > hidden ? "" : " and is in nobody's sight");

@@ -175,6 +175,8 @@ void sim_print(const struct sim *sim)
 // Words for people, each kept once.
 void sim_say(struct sim *sim, const char *words)
 {
+    if (text_contains_fold(words, "surplus"))
+        sim->surplus_said_ms = sim->world->now_ms;
     for (size_t i = sim->said_count; i-- > 0;) {
         if (strcmp(sim->said[i], words) == 0)
             return;
