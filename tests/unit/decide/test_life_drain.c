@@ -308,6 +308,7 @@ static void a_pod_that_does_not_end_is_deleted_when_its_budget_allows(void **sta
     one_does_not_end(2);
     assert_int_equal(count(COMMAND_KUBE_DELETE_POD), 1);
     assert_string_equal(stage_find(stage, COMMAND_KUBE_DELETE_POD)->pod.uid, "uid-pod-one");
+    assert_int_equal(stage_find(stage, COMMAND_KUBE_DELETE_POD)->pod.grace_seconds, 1);
     assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
 }
 

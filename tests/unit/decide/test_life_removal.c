@@ -37,6 +37,39 @@ static void a_machine_leaves_step_by_step(void **state)
     assert_string_equal(stage_find(stage, COMMAND_VPSIE_DELETE_MACHINE)->delete_machine.identifier, "id-w-2");
 }
 
+// ---- the cordon
+
+static void nothing_is_touched_before_the_removal_is_stored(void **state)
+{
+    (void)state;
+    static const enum command_kind kinds[] = {COMMAND_KUBE_UPDATE_INTENTION, COMMAND_KUBE_INTENTION_STATUS};
+    for (int i = 0; i < 2; i++) {
+        life_stage_wait(life, 9 * MINUTE_MS);
+        life->becomes[kinds[i]] = OUTCOME_UNKNOWN;
+        life_stage_wait(life, 10 * MINUTE_MS);
+        assert_int_equal(life_of_w2()->step, LIFE_CORDON);
+        assert_int_equal(count(COMMAND_KUBE_CORDON), 0);
+        life->becomes[kinds[i]] = OUTCOME_OK;
+        life_stage_wait(life, MINUTE_MS);
+        assert_int_equal(count(COMMAND_KUBE_CORDON), 1);
+        teardown(NULL);
+        setup(NULL);
+    }
+}
+
+static void nothing_is_asked_before_the_cordon_is_confirmed(void **state)
+{
+    (void)state;
+    life->becomes[COMMAND_KUBE_CORDON] = OUTCOME_UNKNOWN;
+    until(COMMAND_KUBE_CORDON);
+    life_stage_wait(life, 2 * MINUTE_MS);
+    assert_int_equal(count(COMMAND_KUBE_CORDON), 6);
+    assert_int_equal(count(COMMAND_AGENT_DIRECTIVE), 0);
+    assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
+    assert_int_equal(count(COMMAND_KUBE_UNCORDON), 1); // it may have been carried out
+    assert_non_null(strstr(life_of_w2()->held, "the cordon failed"));
+}
+
 // ---- whatever speaks against it
 
 static void cordoned_again(void (*change)(struct event *event))
@@ -268,6 +301,60 @@ static void the_node_object_stays_while_vpsie_has_not_taken_the_delete(void **st
     assert_false(finalizer_dropped());
 }
 
+static void a_list_without_the_machine_is_not_enough_when_vpsie_has_not_taken_the_delete(void **state)
+{
+    (void)state;
+    static const enum outcome outcomes[] = {OUTCOME_UNKNOWN, OUTCOME_NOT_SENT};
+    for (int i = 0; i < 2; i++) {
+        life->becomes[COMMAND_VPSIE_DELETE_MACHINE] = outcomes[i];
+        until(COMMAND_VPSIE_DELETE_MACHINE);
+        snprintf(life->gone[life->gone_count++], sizeof(life->gone[0]), "id-w-2");
+        life_stage_wait(life, 30 * SECOND_MS);
+        assert_true(count(COMMAND_VPSIE_DELETE_MACHINE) > 1);
+        assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 0);
+        assert_false(finalizer_dropped());
+        teardown(NULL);
+        setup(NULL);
+    }
+}
+
+static void a_list_that_was_asked_for_before_the_delete_does_not_tell_that_the_machine_is_gone(void **state)
+{
+    (void)state;
+    life->agent_says = EVIDENCE_BUSY;
+    until(COMMAND_KUBE_CORDON);
+    stage_forget(stage);
+    life->by_hand[COMMAND_VPSIE_LIST_MACHINES] = true;
+    until(COMMAND_VPSIE_LIST_MACHINES);
+    life->agent_says = EVIDENCE_READY;
+    until(COMMAND_VPSIE_DELETE_MACHINE);
+    const struct command *before = stage_find(stage, COMMAND_VPSIE_LIST_MACHINES);
+    assert_true(before->id < stage_find(stage, COMMAND_VPSIE_DELETE_MACHINE)->id);
+    life_stage_answer(life, before, OUTCOME_OK, ""); // without the machine
+    life_stage_wait(life, SECOND_MS);
+    assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 0);
+    const struct command *after = stage_find(stage, COMMAND_VPSIE_LIST_MACHINES);
+    assert_true(after->id > stage_find(stage, COMMAND_VPSIE_DELETE_MACHINE)->id);
+    life_stage_answer(life, after, OUTCOME_OK, "");
+    assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 1);
+}
+
+static void a_new_node_of_the_same_name_is_left_alone(void **state)
+{
+    (void)state;
+    life->by_hand[COMMAND_KUBE_DELETE_NODE] = true;
+    until(COMMAND_KUBE_DELETE_NODE);
+    struct event *event = life_stage_node(life, "w-2", "general");
+    event->object.node->uid = "uid-another";
+    life_stage_step(life, event);
+    life_stage_answer(life, stage_find(stage, COMMAND_KUBE_DELETE_NODE), OUTCOME_CONFLICT, "");
+    life_stage_wait(life, 5 * MINUTE_MS);
+    for (uint32_t i = 0; i < stage->out->count; i++)
+        if (stage->out->items[i]->kind == COMMAND_KUBE_DELETE_NODE)
+            assert_string_equal(stage->out->items[i]->delete_node.uid, "uid-node-w-2");
+    assert_true(finalizer_dropped());
+}
+
 static void the_node_is_deleted_by_its_uid(void **state)
 {
     (void)state;
@@ -349,6 +436,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_machine_leaves_step_by_step),
+        TEST(nothing_is_touched_before_the_removal_is_stored),
+        TEST(nothing_is_asked_before_the_cordon_is_confirmed),
         TEST(what_happens_to_the_node_meanwhile_ends_the_drain),
         TEST(a_removal_that_was_given_up_waits_before_it_begins_again),
         TEST(a_machine_waits_for_its_volumes_to_be_detached),
@@ -361,6 +450,9 @@ int main(void)
         TEST(the_machine_is_deleted_only_after_that_was_stored),
         TEST(the_node_object_stays_while_the_machine_is_listed),
         TEST(the_node_object_stays_while_vpsie_has_not_taken_the_delete),
+        TEST(a_list_without_the_machine_is_not_enough_when_vpsie_has_not_taken_the_delete),
+        TEST(a_list_that_was_asked_for_before_the_delete_does_not_tell_that_the_machine_is_gone),
+        TEST(a_new_node_of_the_same_name_is_left_alone),
         TEST(the_node_is_deleted_by_its_uid),
         TEST(the_vpsienode_is_deleted_by_its_uid),
         TEST(what_a_person_deletes_is_drained_and_goes),
