@@ -329,7 +329,7 @@ static const char *verb_of(const struct https_request *request, const struct rou
 static void note_asked(struct kube_api *kube, const struct https_request *request, const struct route *route)
 {
     char text[sizeof kube->asked[0]];
-    snprintf(text, sizeof text, "%.12s %.30s/%.30s/%.15s", verb_of(request, route), route->group,
+    snprintf(text, sizeof text, "%.12s %.30s/%.34s/%.15s", verb_of(request, route), route->group,
              route->plural, route->subresource);
     for (unsigned i = 0; i < kube->asked_count; i++) {
         if (strcmp(kube->asked[i], text) == 0) {
