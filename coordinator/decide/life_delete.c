@@ -147,6 +147,16 @@ static void mark_deleting(struct life_private *p)
         life_step_to(p, LIFE_DELETE_CALL, "VPSie");
 }
 
+// No VPSieNode owns a machine of the control plane, whatever it names.
+static bool names_a_master(const struct life_private *p, const struct cloud_watch *watch)
+{
+    const struct cloud_cluster *cloud = cluster_cloud(p->core->cluster, watch->cluster);
+    for (uint32_t i = 0; cloud != NULL && i < cloud->machine_count; i++)
+        if (cloud->machines[i].role == MACHINE_ROLE_MASTER && machine_is(&p->name, &cloud->machines[i]))
+            return true;
+    return false;
+}
+
 // A reason not to call yet, in words; NULL: none.
 static const char *not_now(struct life_private *p, struct cloud_watch *watch)
 {
@@ -160,7 +170,7 @@ static const char *not_now(struct life_private *p, struct cloud_watch *watch)
         return "VPSie";
     if (node != NULL && (node_is_master(node) || remove_mismatched(p)))
         return "a person: VPSie's machine is not this Node";
-    if ((p->machine != NULL && p->machine->role == MACHINE_ROLE_MASTER) || p->claimed_twice)
+    if (names_a_master(p, watch) || p->claimed_twice)
         return "a person: VPSie's machine is not a worker of its own";
     if (p->name.identifier[0] == '\0')
         return "a person: VPSie's list gives no identifier to delete by";

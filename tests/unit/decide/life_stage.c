@@ -46,13 +46,14 @@ static void list_machines(const struct life_stage *life, struct event *event)
         const struct intention_facts *facts = &cluster->intentions[i]->facts;
         if (facts->identifier[0] == '\0' || is_gone(life, facts->identifier))
             continue;
+        bool master = life->master != NULL && strcmp(life->master, facts->identifier) == 0;
         all[event->outcome.machine_count++] =
             (struct machine_facts){.id = facts->vpsie_instance_id,
                                    .identifier = arena_strdup(event->arena, facts->identifier),
                                    .hostname = arena_strdup(event->arena, facts->hostname),
                                    .default_ip = "",
                                    .private_ip = "",
-                                   .role = MACHINE_ROLE_WORKER,
+                                   .role = master ? MACHINE_ROLE_MASTER : MACHINE_ROLE_WORKER,
                                    .datacenter_id = STAGE_DATACENTER,
                                    .status = "active",
                                    .created_ms = facts->created_ms,

@@ -18,6 +18,7 @@ struct life_stage {
     bool machines_linger;               // VPSie accepts a delete and goes on listing the machine
     char gone[LIFE_STAGE_GONE_MAX][64]; // identifiers that VPSie no longer lists
     uint32_t gone_count;
+    const char *master; // identifier of a machine that VPSie lists as one of the control plane, NULL: none
     // The agent of the node that was asked for a drain: what it says to the newest directive.
     bool agent_silent; // not a word
     bool agent_deaf;   // reports, about no directive

@@ -415,6 +415,24 @@ static void a_control_plane_node_that_a_vpsienode_names_is_never_removed(void **
     assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 0);
 }
 
+// Its Node is not bound to the VPSieNode, as that of a master never is.
+static void a_master_without_a_node_of_its_own_is_not_deleted_either(void **state)
+{
+    (void)state;
+    life->master = "id-w-2";
+    life_stage_wait(life, 2 * MINUTE_MS); // it is read
+    a_person_deletes("w-2");
+    struct event *event = event_create(EVENT_OBJECT_GONE);
+    event->gone.kind = OBJECT_NODE;
+    event->gone.space = "";
+    event->gone.name = "w-2";
+    event->gone.uid = "uid-node-w-2";
+    life_stage_step(life, event);
+    life_stage_wait(life, 30 * MINUTE_MS);
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
+    assert_false(finalizer_dropped());
+}
+
 // Marked as a master at the very last moment, between the look at its pods and the call.
 static void a_node_that_turns_out_to_be_of_the_control_plane_is_not_deleted(void **state)
 {
@@ -426,6 +444,18 @@ static void a_node_that_turns_out_to_be_of_the_control_plane_is_not_deleted(void
     life->by_hand[COMMAND_KUBE_LIST_NODE_PODS] = false;
     life_stage_answer(life, stage_find(stage, COMMAND_KUBE_LIST_NODE_PODS), OUTCOME_OK, "");
     life_stage_wait(life, 10 * MINUTE_MS);
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
+    assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 0);
+}
+
+static void a_machine_that_vpsie_lists_as_a_master_is_not_deleted(void **state)
+{
+    (void)state;
+    life->master = "id-w-2";
+    life_stage_wait(life, 2 * MINUTE_MS); // it is read
+    a_person_deletes("w-2");
+    life_stage_wait(life, 30 * MINUTE_MS);
+    assert_true(count(COMMAND_VPSIE_LIST_MACHINES) > 1);
     assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
     assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 0);
 }
@@ -457,6 +487,8 @@ int main(void)
         TEST(the_vpsienode_is_deleted_by_its_uid),
         TEST(what_a_person_deletes_is_drained_and_goes),
         TEST(a_control_plane_node_that_a_vpsienode_names_is_never_removed),
+        TEST(a_machine_that_vpsie_lists_as_a_master_is_not_deleted),
+        TEST(a_master_without_a_node_of_its_own_is_not_deleted_either),
         TEST(a_node_that_turns_out_to_be_of_the_control_plane_is_not_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
