@@ -71,7 +71,8 @@ static bool is_ours(const struct sim *sim, const char *node_name)
     const struct cloud_machine *machine = cloud_machine_by_node(sim->world, node_name);
     if (machine == NULL) // only the Node is left
         return true;
-    return !machine->master && (machine->call != 0 || intention_of(sim, machine) != NULL);
+    return !machine->master && machine->group_id != 0 &&
+           (machine->call != 0 || intention_of(sim, machine) != NULL);
 }
 
 // Seen by this coordinator: our cordon stands in the Node that its watch or list has told it.
@@ -168,8 +169,21 @@ static bool says_ready(const struct document *document)
     return false;
 }
 
+// A machine that is in no VPSie group was ordered by none of us: no intention may name it.
+static void check_identity(struct sim *sim, const struct api_change *change)
+{
+    const char *identifier = json_text(change->now->json, "spec.vpsieNodeIdentifier");
+    const struct cloud_machine *machine =
+        identifier[0] == 0 ? NULL : cloud_machine_find(sim->world, identifier);
+    if (machine != NULL && (machine->master || machine->group_id == 0))
+        sim_break(sim, "the intention %s takes %s, which is not ours",
+                  json_text(change->now->json, "metadata.name"), machine->node_name);
+}
+
 void check_noticed(struct sim *sim, const struct api_change *change)
 {
+    if (change->kind == API_VPSIENODE && change->type != API_DELETED)
+        check_identity(sim, change);
     if (change->kind != API_NODE || change->type == API_DELETED || !says_ready(change->now) ||
         says_ready(change->before))
         return;

@@ -208,6 +208,21 @@ static void a_deletion_of_what_is_not_ours_is_caught(void **state)
     caught(cordons_a_stranger, "pet-1, which is not ours", false);
 }
 
+static void takes_a_stranger(struct core *core, struct commands *out)
+{
+    struct command *made = command(core, out, COMMAND_KUBE_UPDATE_INTENTION);
+    made->update_intention.space = "default";
+    made->update_intention.name = "general-1";
+    made->update_intention.resource_version = "";
+    made->update_intention.identifier = cloud_machine_by_node(sim_world(stage), "pet-1")->identifier;
+}
+
+static void a_stranger_taken_for_ours_is_caught(void **state)
+{
+    (void)state;
+    caught(takes_a_stranger, "takes pet-1, which is not ours", false);
+}
+
 static void a_machine_deleted_with_a_pod_on_it_is_caught(void **state)
 {
     (void)state;
@@ -249,6 +264,7 @@ int main(void)
         cmocka_unit_test(more_machines_than_the_maximum_are_caught),
         cmocka_unit_test(a_machine_without_an_intention_is_caught),
         cmocka_unit_test(a_deletion_of_what_is_not_ours_is_caught),
+        cmocka_unit_test(a_stranger_taken_for_ours_is_caught),
         cmocka_unit_test(a_machine_deleted_with_a_pod_on_it_is_caught),
         cmocka_unit_test(an_eviction_without_evidence_is_caught),
         cmocka_unit_test(a_write_in_a_dry_run_is_caught),
