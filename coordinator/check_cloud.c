@@ -40,10 +40,14 @@ static void take(void *context, struct event *event)
     }
 }
 
+// The door speaks up before it has tried what it was given: that is no verdict yet.
 static bool has_verdict(const struct cloud *cloud)
 {
-    return cloud->state != NULL &&
-           (cloud->state->vpsie_state.usable || *cloud->state->vpsie_state.detail != '\0');
+    if (cloud->state == NULL) {
+        return false;
+    }
+    const char *detail = cloud->state->vpsie_state.detail;
+    return cloud->state->vpsie_state.usable || (*detail != '\0' && strcmp(detail, VPSIE_NO_CREDENTIALS) != 0);
 }
 
 static bool has_outcome(const struct cloud *cloud)

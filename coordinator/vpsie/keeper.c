@@ -121,7 +121,7 @@ static bool describe(const struct vpsie *vpsie, char *detail, size_t bytes)
     const char *candidate = vpsie->candidate_detail;
     if (vpsie->account == NULL) {
         snprintf(detail, bytes, "%s%s", candidate[0] != '\0' ? "the VPSie credentials do not work: " : "",
-                 candidate[0] != '\0' ? candidate : "there are no VPSie credentials yet");
+                 candidate[0] != '\0' ? candidate : VPSIE_NO_CREDENTIALS);
         return false;
     }
     if (vpsie->refused) {

@@ -39,6 +39,9 @@ struct vpsie_options {
     void *context;
 };
 
+// What EVENT_VPSIE_STATE says until credentials have been given and tried.
+#define VPSIE_NO_CREDENTIALS "there are no VPSie credentials yet"
+
 struct vpsie;
 struct vpsie *vpsie_start(const struct vpsie_options *options, struct error *error);
 void vpsie_stop(struct vpsie *vpsie);
