@@ -205,10 +205,8 @@ bool group_is_there(struct core *core, struct group *group)
     struct cloud_watch *watch = cloud_watch_of(core, group->facts.resource_identifier);
     if (watch->trusted == 0 || watch->suspect || life->size_id == 0 || watch->create_command != 0)
         return false;
-    if (core->now_ms < keep->create_retry_ms) {
-        core_wake_at(core, keep->create_retry_ms);
+    if (core->now_ms < keep->create_retry_ms)
         return false;
-    }
     struct arena *arena = core->out->arena;
     struct command *command = core_emit(core, COMMAND_VPSIE_CREATE_GROUP, 0);
     command->key = arena_printf(arena, "vpsie/%s/groups", watch->cluster);

@@ -120,6 +120,7 @@ static void wait_turn(struct life_private *p)
     }
     if (!group_is_there(core, group)) {
         life_wait(p, "its VPSie group");
+        life_due(p, group_keep(core, group)->create_retry_ms);
         return;
     }
     if (another_tries(p)) {
