@@ -92,13 +92,17 @@ static void check_eviction(struct sim *sim, struct process *process, const struc
     const char *node_name = json_text(pod->document->json, "spec.nodeName");
     if (!node_is_ready(sim->world, node_name))
         return; // a broken node has no agent to ask
-    const struct drain *drain = drain_of(sim, process, node_name);
+    struct drain *drain = drain_of(sim, process, node_name);
+    drain->drained = false;
     bool named = false;
     for (uint32_t i = 0; i < drain->uid_count; i++)
         named = named || strcmp(drain->uids[i], pod->uid) == 0;
     if (drain->ready && !named)
         sim_break(sim, "%s/%s on %s is evicted and was not among the pods that the directive named",
                   command->pod.space, command->pod.name, node_name);
+    if (drain->ready && sim->world->now_ms - drain->ready_ms > sim->settings.core.agent_silent_ms + 5000)
+        sim_break(sim, "%s/%s on %s is evicted %lld s after its agent's last word", command->pod.space,
+                  command->pod.name, node_name, (long long)((sim->world->now_ms - drain->ready_ms) / 1000));
     if (!drain->ready)
         sim_break(sim,
                   "%s of %s/%s on %s before its agent answered READY to a directive sent after the cordon",
@@ -118,6 +122,7 @@ static void check_directive(struct sim *sim, struct process *process, const stru
         drain->uids[i] = xstrdup(command->directive.pod_uids[i]);
     bool same = strcmp(drain->directive, command->directive.directive_id) == 0;
     drain->ready = drain->ready && same;
+    drain->drained = drain->drained && same;
     bool fresh = drain->cordon_confirmed || cordon_stands(sim, command->directive.node_name);
     snprintf(drain->directive, sizeof drain->directive, "%s", fresh ? command->directive.directive_id : "");
 }
@@ -126,6 +131,17 @@ static void check_marks(struct sim *sim, const char *node_name, const char *what
 {
     if (!is_ours(sim, node_name))
         sim_break(sim, "%s of %s, which is not ours", what, node_name);
+}
+
+static void check_node_deletion(struct sim *sim, const struct command *command)
+{
+    const char *node_name = command->delete_node.node_name;
+    const struct cloud_machine *machine = cloud_machine_by_node(sim->world, node_name);
+    check_marks(sim, node_name, "the deletion");
+    if (command->delete_node.uid == NULL || command->delete_node.uid[0] == 0)
+        sim_break(sim, "the Node %s is deleted without a UID precondition", node_name);
+    if (machine != NULL && machine->listed)
+        sim_break(sim, "the Node %s is deleted while its machine stands in VPSie's list", node_name);
 }
 
 void check_command(struct sim *sim, struct process *process, const struct command *command)
@@ -146,10 +162,10 @@ void check_command(struct sim *sim, struct process *process, const struct comman
     case COMMAND_AGENT_DIRECTIVE: check_directive(sim, process, command); break;
     case COMMAND_KUBE_CORDON: check_marks(sim, command->cordon.node_name, what); break;
     case COMMAND_KUBE_LABEL_NODE: check_marks(sim, command->label_node.node_name, what); break;
-    case COMMAND_KUBE_DELETE_NODE: check_marks(sim, command->delete_node.node_name, what); break;
+    case COMMAND_KUBE_DELETE_NODE: check_node_deletion(sim, command); break;
     case COMMAND_KUBE_UNCORDON: {
         struct drain *drain = drain_of(sim, process, command->cordon.node_name);
-        drain->cordon_confirmed = drain->ready = false;
+        drain->cordon_confirmed = drain->ready = drain->drained = false;
         drain->directive[0] = 0;
         break;
     }
@@ -179,10 +195,30 @@ static void check_identity(struct sim *sim, const struct api_change *change)
                   json_text(change->now->json, "metadata.name"), machine->node_name);
 }
 
+// An intention comes to phase Deleting, written by whoever leads.
+static void note_mark(struct sim *sim, const struct api_change *change)
+{
+    const char *name = json_text(change->now->json, "metadata.name");
+    if (strcmp(json_text(change->now->json, "status.phase"), "Deleting") != 0 ||
+        strcmp(json_text(change->before == NULL ? NULL : change->before->json, "status.phase"), "Deleting") ==
+            0)
+        return;
+    for (size_t i = 0; i < sim->mark_count; i++) {
+        if (strcmp(sim->marks[i].intention, name) == 0) {
+            sim->marks[i].process = sim->holder;
+            return;
+        }
+    }
+    sim->marks = xrealloc_array(sim->marks, sim->mark_count + 1, sizeof *sim->marks);
+    sim->marks[sim->mark_count++] = (struct mark){xstrdup(name), sim->holder};
+}
+
 void check_noticed(struct sim *sim, const struct api_change *change)
 {
-    if (change->kind == API_VPSIENODE && change->type != API_DELETED)
+    if (change->kind == API_VPSIENODE && change->type != API_DELETED) {
         check_identity(sim, change);
+        note_mark(sim, change);
+    }
     if (change->kind != API_NODE || change->type == API_DELETED || !says_ready(change->now) ||
         says_ready(change->before))
         return;
@@ -207,6 +243,17 @@ static bool was_told_ready(struct sim *sim, unsigned number, const char *node_na
     }
     return node_is_ready(sim->world, node_name) &&
            process_by_number(sim, number)->cursors[OBJECT_NODE] >= version;
+}
+
+// Was phase Deleting, which comes after the last READY and the last list, persisted by an earlier leader?
+static bool marked_by_another(const struct sim *sim, unsigned number, const struct cloud_machine *machine)
+{
+    const struct api_object *intention = intention_of(sim, machine);
+    for (size_t i = 0; i < sim->mark_count && intention != NULL; i++) {
+        if (strcmp(sim->marks[i].intention, intention->name) == 0)
+            return sim->marks[i].process != number;
+    }
+    return false;
 }
 
 static void count_order(struct sim *sim, const char *key)
@@ -234,7 +281,12 @@ void check_sent(struct sim *sim, struct call *call)
     if (command->kind != COMMAND_VPSIE_DELETE_MACHINE)
         return;
     const struct cloud_machine *machine = cloud_machine_find(sim->world, command->delete_machine.identifier);
-    call->told_ready = machine != NULL && was_told_ready(sim, call->process, machine->node_name);
+    if (machine == NULL)
+        return;
+    const struct process *process = process_by_number(sim, call->process);
+    call->told_ready = was_told_ready(sim, call->process, machine->node_name);
+    call->drained =
+        drain_of(sim, process, machine->node_name)->drained || marked_by_another(sim, call->process, machine);
 }
 
 // ----------------------------------------------------------------------------------------- what it does
@@ -299,6 +351,8 @@ void check_before_effect(struct sim *sim, const struct call *call)
     size_t pods = count_movable_pods(sim->world, machine->node_name);
     if (pods > 0)
         sim_break(sim, "%s is deleted with %zu pods on it", machine->node_name, pods);
+    if (!call->drained)
+        sim_break(sim, "%s is deleted without a last READY (drained) of its agent", machine->node_name);
     check_minimum(sim, machine);
 }
 
@@ -332,9 +386,11 @@ void check_told(struct sim *sim, const struct process *process, const struct cal
 void check_report(struct sim *sim, const struct process *process, const struct agent_report_facts *report)
 {
     struct drain *drain = drain_of(sim, process, report->node_name);
-    if (drain->directive[0] != 0 && strcmp(report->directive_id, drain->directive) == 0 &&
-        report->directive_verdict.state == EVIDENCE_READY)
-        drain->ready = true;
+    if (drain->directive[0] == 0 || strcmp(report->directive_id, drain->directive) != 0)
+        return;
+    drain->ready = report->directive_verdict.state == EVIDENCE_READY;
+    drain->ready_ms = sim->world->now_ms;
+    drain->drained = drain->ready && report->directive_verdict.pods_remaining == 0;
 }
 
 // ---------------------------------------------------------------------------------------- now and then
@@ -356,11 +412,14 @@ static void audit_machines(struct sim *sim)
 {
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
     const struct cloud_machine *orphan = NULL;
-    size_t orphans = 0, hidden = 0;
+    size_t orphans = 0, hidden = 0, swapped = 0; // swapped: a person's machine went for ours
     for (size_t i = 0; i < sim->world->cloud->machine_count && !sim->let_go; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
         int64_t from_ms = sim->hindered_ms > machine->created_ms ? sim->hindered_ms : machine->created_ms;
-        if (machine->call == 0 || machine->gone || machine->leaving)
+        if (machine->gone || machine->leaving || machine->master)
+            continue;
+        swapped += machine->call == 0 && machine->group_id != 0 && intention_of(sim, machine) != NULL;
+        if (machine->call == 0)
             continue;
         hidden += sim->lied_ms > machine->created_ms;
         if (sim->world->now_ms - from_ms < bound_ms + AUDIT_SLACK_MS || intention_of(sim, machine) != NULL)
@@ -368,10 +427,10 @@ static void audit_machines(struct sim *sim)
         orphans++;
         orphan = machine;
     }
-    if (orphans > hidden || (orphans > 0 && sim->surplus_said_ms < orphan->created_ms))
+    if (orphans > hidden + swapped || (orphans > 0 && sim->surplus_said_ms < orphan->created_ms))
         sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention%s", orphan->hostname,
                   (long long)((sim->world->now_ms - orphan->created_ms) / 1000),
-                  orphans > hidden ? "" : " and is in nobody's sight");
+                  orphans > hidden + swapped ? "" : " and is in nobody's sight");
 }
 
 static bool is_settled(const cJSON *json)

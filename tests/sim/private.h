@@ -19,6 +19,7 @@ struct call {          // one command with an outcome, on its way through a door
     unsigned process;
     enum call_stage stage;
     enum sim_fault fault;
+    bool drained;    // DELETE_MACHINE: the agent's last word was READY (drained)
     bool told_ready; // DELETE_MACHINE: its coordinator had been told that the node is Ready when this left
     bool orphan;     // its process is dead: the effect still comes, the outcome goes nowhere
     struct event *outcome;
@@ -55,9 +56,15 @@ struct drain { // what is known of a node's evidence in the present leader's ter
     char directive[128]; // sent after the confirmation
     char **uids;         // the pods that it named
     uint32_t uid_count;
-    bool ready; // the core has been told READY naming it
+    bool ready;       // the newest word to the core that names it is READY
+    int64_t ready_ms; // and came then
+    bool drained;     // READY with none of its pods left, to a directive sent after the last eviction
 };
 
+struct mark { // who persisted phase Deleting of an intention
+    char *intention;
+    unsigned process;
+};
 struct recovery { // when a node last became Ready
     char *node_name;
     int64_t version;
@@ -82,6 +89,7 @@ struct sim {
         unsigned count;
     } scripted[COMMAND_KIND_COUNT];
     bool kube_cut, vpsie_cut;
+    int64_t held_until_ms[OBJECT_KIND_COUNT]; // the kind's watch says nothing before
     bool kill_planned;
     uint64_t kill_index;
     enum sim_death kill_death;
@@ -94,6 +102,8 @@ struct sim {
     size_t order_count;
     struct drain *drains;
     size_t drain_count;
+    struct mark *marks;
+    size_t mark_count;
     struct recovery *recoveries;
     size_t recovery_count;
     char **cordons; // nodes that a person has cordoned

@@ -81,6 +81,8 @@ void sim_trouble(struct sim *sim, const struct sim_chances *chances, int64_t unt
 void sim_fault_next(struct sim *sim, enum command_kind kind, enum sim_fault fault, unsigned count);
 void sim_cut_kube(struct sim *sim, bool cut);  // nobody reaches the API server
 void sim_cut_vpsie(struct sim *sim, bool cut); // the account's door is shut: credentials, breaker
+// The watch of a kind says nothing for so long (a stream that hangs); lists are answered as ever.
+void sim_hold_watch(struct sim *sim, enum object_kind kind, int64_t ms);
 void sim_person_cordons(struct sim *sim, const char *node_name, bool cordoned); // and checks that it holds
 // From here on machines that we ordered may be without an intention: somebody said so (retain, release).
 void sim_lets_go(struct sim *sim);

@@ -104,7 +104,7 @@ static void hears(void *context, const char *subject, int64_t number)
     if (!process->alive || process->cursors[kind] >= version ||
         process_sleeps(sim, process, hears, subject, number))
         return;
-    if (sim->kube_cut) {
+    if (sim->kube_cut || sim->world->now_ms < sim->held_until_ms[kind]) {
         world_after(sim->world, 1000, hears, sim, subject, number);
         return;
     }
@@ -131,6 +131,11 @@ void watches_noticed(void *context, const struct api_change *change)
                         (int64_t)(process->number * OBJECT_KIND_COUNT + kind));
         }
     }
+}
+
+void sim_hold_watch(struct sim *sim, enum object_kind kind, int64_t ms)
+{
+    sim->held_until_ms[kind] = sim->world->now_ms + ms;
 }
 
 // ------------------------------------------------------------------------------------ lists at the start
