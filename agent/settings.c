@@ -179,7 +179,8 @@ static const struct flag table[] = {
      .type = FLAG_BOOL,
      .target = &origin.fence,
      .default_text = "true",
-     .help = "give up, for good, every file that is not needed (Landlock); where the kernel has none, it is said"},
+     .help = "give up, for good, every file that is not needed (Landlock); where the kernel has none, it is "
+             "said"},
     {.name = "once",
      .type = FLAG_BOOL,
      .target = &origin.once,
