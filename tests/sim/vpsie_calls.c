@@ -28,15 +28,17 @@ static void judge(const struct cloud_answer *answer, struct event *outcome)
                                                          : OUTCOME_REFUSED;
 }
 
-static struct machine_facts facts_of(const struct cloud_machine *machine, struct arena *arena)
+static struct machine_facts facts_of(const struct cloud *cloud, const struct cloud_machine *machine,
+                                     struct arena *arena)
 {
+    enum machine_role role = machine->master ? MACHINE_ROLE_MASTER : MACHINE_ROLE_WORKER;
     return (struct machine_facts){
         .id = machine->id,
         .identifier = arena_strdup(arena, machine->identifier),
         .hostname = arena_strdup(arena, machine->hostname),
         .default_ip = arena_strdup(arena, machine->default_ip),
         .private_ip = arena_strdup(arena, machine->private_ip),
-        .role = machine->master ? MACHINE_ROLE_MASTER : MACHINE_ROLE_WORKER,
+        .role = cloud->hides_roles ? MACHINE_ROLE_UNKNOWN : role,
         .datacenter_id = SIM_DATACENTER,
         .status = "active",
         .created_ms = machine->created_ms,
@@ -49,7 +51,7 @@ static void list_machines(struct sim *sim, const char *cluster, struct event *ou
     const struct cloud_machine **list = cloud_list_machines(sim->world, cluster, &count);
     struct machine_facts *facts = ARENA_ARRAY(outcome->arena, struct machine_facts, count + 1);
     for (size_t i = 0; i < count; i++)
-        facts[i] = facts_of(list[i], outcome->arena);
+        facts[i] = facts_of(sim->world->cloud, list[i], outcome->arena);
     free((void *)list);
     outcome->outcome.machines = facts;
     outcome->outcome.machine_count = (uint32_t)count;
@@ -112,7 +114,7 @@ static void add_machine(struct sim *sim, const struct command *command, struct e
     if (answer.shape != CLOUD_OBJECT)
         return;
     struct machine_facts *facts = ARENA_ARRAY(outcome->arena, struct machine_facts, 1);
-    *facts = facts_of(answer.machine, outcome->arena);
+    *facts = facts_of(sim->world->cloud, answer.machine, outcome->arena);
     facts->role = MACHINE_ROLE_UNKNOWN;
     outcome->outcome.machines = facts;
     outcome->outcome.machine_count = 1;

@@ -61,6 +61,7 @@ struct cloud {
     size_t cluster_count, size_count, group_count, machine_count;
     int64_t next_id;
     enum cloud_list_mode list_mode;
+    bool hides_roles;            // the list calls nobody a master
     uint32_t list_keeps_percent; // PARTIAL: so much of the list is shown (the oldest)
     // The ledger: what was asked, ever.
     uint64_t add_calls, machines_made, delete_calls, groups_made;

@@ -22,6 +22,30 @@ static void when_many_nodes_are_broken_nothing_is_removed_and_scale_up_goes_on(v
     tale_end(sim);
 }
 
+static void when_many_of_all_nodes_are_broken_it_stops_too_though_no_group_has_two(void **state)
+{
+    (void)state;
+    struct sim *sim = tale_begin(20, 0, 1);
+    for (int i = 0; i < 9; i++) {
+        char name[] = "single-0";
+        name[7] = (char)('0' + i);
+        add_node_group(sim_world(sim), &(struct group_plan){.name = name,
+                                                            .min = 1,
+                                                            .max = 1,
+                                                            .cluster = SIM_CLUSTER,
+                                                            .datacenter = SIM_DATACENTER,
+                                                            .size_id = SIM_SIZE});
+    }
+    tale_until_machines(sim, 9, MINUTES(120));
+    tale_run(sim, MINUTES(10));
+    tale_assert(sim, count_ready_nodes(sim_world(sim)) == 10);
+    stop_machines(sim, 6); // of 11 nodes, the master and pet-1 among them
+    tale_run(sim, MINUTES(60));
+    tale_assert(sim, sim_sent(sim, COMMAND_VPSIE_DELETE_MACHINE) == 0);
+    tale_assert(sim, sim_said(sim, "broken"));
+    tale_end(sim);
+}
+
 static void broken_nodes_of_one_group_are_replaced_one_at_a_time(void **state)
 {
     (void)state;
@@ -213,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(when_many_nodes_are_broken_nothing_is_removed_and_scale_up_goes_on),
+        cmocka_unit_test(when_many_of_all_nodes_are_broken_it_stops_too_though_no_group_has_two),
         cmocka_unit_test(broken_nodes_of_one_group_are_replaced_one_at_a_time),
         cmocka_unit_test(an_empty_list_of_vpsie_concludes_nothing),
         cmocka_unit_test(a_list_that_lost_more_than_a_fifth_at_once_concludes_nothing),
