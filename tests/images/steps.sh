@@ -306,7 +306,11 @@ run_unit_tests() {
   must "$log" in_again "$platform" /bin/bash -c '. /image/common.sh && cmake -S /source -B /build/tests -G Ninja \
     -DCMAKE_TOOLCHAIN_FILE=/source/cmake/debian-target.cmake -DVPSIE_TARGET=$triplet -DVPSIE_PREFIX=$prefix \
     -DCMAKE_BUILD_TYPE=Release -DVPSIE_STATIC=ON "-DCMAKE_CROSSCOMPILING_EMULATOR=/usr/bin/qemu;-L;/" && cmake --build /build/tests'
-  if in_again "$platform" ctest --test-dir /build/tests -L unit --timeout 1200 --output-on-failure >"$log-run" 2>&1 &&
+  # The first starts itself anew, which needs the kernel's help; the second reads the emulator's memory instead of its own; the
+  # third asks for openat2(), which an emulator may not know.
+  local beyond='^unit_(common_link|common_metrics|agent_source)$'
+  could_not "$platform: these unit tests under emulation, which does not go that far: $beyond"
+  if in_again "$platform" ctest --test-dir /build/tests -L unit -E "$beyond" --timeout 1200 --output-on-failure >"$log-run" 2>&1 &&
     grep -q 'tests passed' "$log-run"; then
     good "$platform: unit tests under emulation: $(grep 'tests passed' "$log-run")"
   else
