@@ -433,6 +433,7 @@ void life_before(struct core *core, const struct event *event)
     if (event->kind == EVENT_OBJECT_GONE && event->gone.kind == OBJECT_NODE) {
         touch_node(cluster_node(core->cluster, event->gone.name));
         core->life->nodes_changed = true;
+        core->life->version++;
     }
     if (event->kind == EVENT_OBJECT_GONE && event->gone.kind == OBJECT_NODEGROUP)
         touch_group(core, event->gone.space, event->gone.name);
@@ -441,8 +442,10 @@ void life_before(struct core *core, const struct event *event)
         return;
     const struct node_facts *facts = event->object.node;
     const struct node *node = cluster_node(core->cluster, facts->name);
-    if (node == NULL || node->ready != facts->ready || node->ready_changed_ms != facts->ready_changed_ms)
+    if (node == NULL || node->ready != facts->ready || node->ready_changed_ms != facts->ready_changed_ms) {
         core->life->nodes_changed = true;
+        core->life->version++; // who counts as sound
+    }
 }
 
 static void take_changed(struct core *core, const struct event *event)
@@ -564,9 +567,11 @@ static void count_life(struct life_counts *counts, const struct life_private *p)
         return;
     }
     counts->total++;
-    if (step == LIFE_READY || step == LIFE_UNDO)
+    if (step == LIFE_READY || step == LIFE_UNDO) {
+        const struct node *node = p->intention->node;
         counts->ready++;
-    else if (step <= LIFE_JOIN)
+        counts->sound += node != NULL && node->ready == NODE_READY_TRUE && p->missing_ms == 0;
+    } else if (step <= LIFE_JOIN)
         counts->coming++;
     else if (failing)
         counts->failed++;

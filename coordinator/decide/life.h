@@ -33,8 +33,11 @@
 #define GROUPS_GONE_WINDOW_MS LIFE_MINUTE_MS
 
 #define SIGHTING_GROUPS_MAX 8u
-#define RELEASE_AT_ONCE     50u // marks that an operator's release lifts at once
-#define SWEEPS_AT_ONCE      10u // cordons without a reason that are lifted at once
+#define DEPARTURES_KEPT     64u
+// VPSie's counts have been seen to lag behind its list by most of a minute, either way.
+#define COUNT_LAG_MS    (3 * LIFE_MINUTE_MS)
+#define RELEASE_AT_ONCE 50u // marks that an operator's release lifts at once
+#define SWEEPS_AT_ONCE  10u // cordons without a reason that are lifted at once
 
 // Annotations on a VPSieNode, besides those in cluster.h.
 #define KEY_BASELINE  KEY_PREFIX "baseline"
@@ -57,7 +60,8 @@ enum order_mark { // value of KEY_ORDER: what is known of the one call
 // What VPSie showed before a call: what is there later and not in here may be the call's machine.
 struct baseline_count {
     int64_t group_id; // VPSie group
-    int32_t extra;    // machines in it above its intentions
+    int32_t extra;    // machines in it above its intentions, at most
+    int32_t least;    // at least: counts lag behind the list when machines come and go
 };
 struct baseline {
     uint64_t term; // whose it is
@@ -216,6 +220,9 @@ struct sighting { // a machine that no intention owns
     int64_t not_of[SIGHTING_GROUPS_MAX]; // VPSie groups that had nothing over while this one was there
     uint32_t not_of_count;
 };
+struct departure { // one of our machines has left the list
+    int64_t group_id, at_ms;
+};
 struct counted { // a VPSie group's nodes_count
     int64_t group_id;
     int32_t nodes;
@@ -243,6 +250,8 @@ struct cloud_watch {
     const char *create_name;    // interned
     struct sighting *sightings; // of machines that no intention owns, sorted by key
     uint32_t sighting_count;
+    struct departure departures[DEPARTURES_KEPT]; // of our machines, the last ones
+    uint32_t departure_count;
     struct counted *counted; // by VPSie group, in order of the list
     uint32_t counted_count;
 };
@@ -266,6 +275,7 @@ struct group_life_keep { // per NodeGroup
     int64_t broken_next_ms; // the next replacement not before
     int32_t surplus_said;
     int64_t surplus_since_ms;
+    int64_t nothing_over_ms; // when nothing was over for the last time in this term, 0: never yet
     int64_t deletion_seen_ms;
     bool retain_said;
 };
@@ -365,7 +375,7 @@ enum removal_kind removal_kind_parse(const char *text);
 struct baseline *baseline_parse(const char *text); // NULL when it is not one
 void baseline_free(struct baseline *baseline);
 bool baseline_has(const struct baseline *baseline, const struct machine_facts *machine);
-int32_t baseline_extra(const struct baseline *baseline, int64_t group_id);
+struct baseline_count baseline_of(const struct baseline *baseline, int64_t group_id);
 // As VPSie shows it now (a trusted round), or as the oldest open order of the same VPSie group saw it. NULL:
 // it cannot be taken now; *why says so.
 struct baseline *baseline_take(struct life_private *p, struct cloud_watch *watch, int64_t group_id,
@@ -407,9 +417,11 @@ void owners_drop(struct core *core, const struct life_private *p);
 // list (it may be counted or not); orders that are open.
 struct group_sum {
     int32_t owned, unsure, open;
+    int32_t departed; // have just left the list, and may be counted still
 };
 struct group_sum owners_sum(struct core *core, const struct cloud_watch *watch, int64_t group_id);
 void owners_follow(struct core *core, struct cloud_watch *watch); // vanished machines
+void owners_departed(struct core *core, struct cloud_watch *watch, const struct life_private *p);
 void owners_give(struct core *core, struct cloud_watch *watch, struct life_private *p, uint32_t machine);
 int64_t owners_group_of(struct core *core, const struct life_private *p); // its VPSie group, 0: not known
 struct sighting *owners_sighting(const struct cloud_watch *watch, const struct machine_facts *machine);
@@ -419,6 +431,12 @@ int64_t owners_count_changed(const struct cloud_watch *watch, int64_t group_id);
 // ---- life_attribution.c
 void attribution_match(struct core *core, struct cloud_watch *watch);
 void attribution_give(struct life_private *p, uint32_t machine, const char *how); // index in the trusted list
+// Does the group count the order's machine, and the list not show it?
+bool attribution_unlisted(struct life_private *p);
+// How many machines the order's VPSie group has or will have without it.
+int32_t attribution_total(struct life_private *p);
+// Was it there before `since_ms`, whatever the list showed then? An older Node, or a machine made long ago.
+bool attribution_is_old(const struct core *core, const struct machine_facts *machine, int64_t since_ms);
 // Could this machine be of that VPSie group, as far as its size is known?
 bool attribution_fits(const struct core *core, const struct machine_facts *machine,
                       const struct vpsie_group_facts *group);
@@ -472,14 +490,16 @@ bool join_label(struct life_private *p); // true when the node carries our label
 void remove_move(struct life_private *p);
 bool remove_begin(struct life_private *p, enum removal_kind kind, uint64_t decision_id, const char *why);
 void remove_give_up(struct life_private *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool remove_goes_on(struct life_private *p);          // false: given up, or held
-bool remove_graceful(const struct life_private *p);   // needs agents, evictions, lists of pods
+bool remove_goes_on(struct life_private *p);                         // false: given up, or held
+bool remove_graceful(const struct life_private *p);                  // needs agents, evictions, lists of pods
+bool remove_allowed(const struct life_private *p, const char **why); // no brake on this kind of removal
 bool remove_mismatched(const struct life_private *p); // VPSie's machine and the Node are not the same
 const char *
 remove_ambiguous_node(const struct life_private *p); // a node that may be this machine, "" when none
 
 // ---- life_delete.c
-void delete_move(struct life_private *p); // LIFE_LAST_LIST ... LIFE_FAILED
+void delete_move(struct life_private *p);                 // LIFE_LAST_LIST ... LIFE_FAILED
+bool delete_names_a_master(const struct life_private *p); // its machine is one of the control plane
 void delete_take_list(struct life_private *p,
                       const struct event *event); // the pods that the API server lists
 
@@ -513,6 +533,8 @@ void brake_set(struct core *core, enum brake brake, bool on, const char *format,
 void brakes_groups_event(struct core *core, const struct event *event);
 void brakes_resume(struct core *core);
 bool life_removals_allowed_broken(const struct core *core, const char **why); // of broken nodes
+// Clearing away what is left of a machine that VPSie no longer has: broken nodes are no reason against that.
+bool life_clearing_allowed(const struct core *core, const char **why);
 
 // ---- life_takeover.c
 void takeover_advance(struct core *core);

@@ -118,9 +118,16 @@ static uint32_t certain(struct core *core, struct cloud_watch *watch, const stru
             continue;
         if (adopt_ruled_out(watch, machine, of->id))
             continue;
-        if (names_group(node, group) && labelled < most)
+        if (names_group(node, group) && labelled < most) {
             found[labelled++] = i;
-        else if (attribution_fits(core, machine, of))
+            continue;
+        }
+        // What a list left out for a while looks new when it is back.
+        int64_t over_ms = group_keep(core, (struct group *)(uintptr_t)group)->nothing_over_ms;
+        if (over_ms != 0 && attribution_is_old(core, machine, over_ms - COUNT_LAG_MS))
+            continue;
+        only = only && over_ms != 0;
+        if (attribution_fits(core, machine, of))
             fits[fitting++] = i;
     }
     for (uint32_t i = 0; i < cloud->group_count; i++) {
@@ -169,8 +176,10 @@ void adopt_surplus_view(struct core *core, struct cloud_watch *watch)
             struct group_sum sum = owners_sum(core, watch, of->id);
             surplus = of->nodes_count - sum.owned - sum.unsure - sum.open;
             if (surplus == 0 && sum.unsure == 0 && sum.open == 0 &&
-                owners_count_changed(watch, of->id) <= core->now_ms - SURPLUS_SETTLED_MS)
+                owners_count_changed(watch, of->id) <= core->now_ms - SURPLUS_SETTLED_MS) {
+                keep->nothing_over_ms = core->now_ms;
                 rule_out(core, watch, of->id);
+            }
         }
         if (surplus < 0)
             surplus = 0;

@@ -87,6 +87,19 @@ static bool exclusive(const struct core *core, const struct cloud_cluster *cloud
     return true;
 }
 
+// ---- ages
+
+#define CLOCK_SLACK_MS LIFE_MINUTE_MS
+#define ZONE_SLACK_MS  (24 * 60 * LIFE_MINUTE_MS) // VPSie's times have no zone
+
+bool attribution_is_old(const struct core *core, const struct machine_facts *machine, int64_t since_ms)
+{
+    const struct node *node = machine_node(core, machine);
+    if (node != NULL && node->created_ms != 0 && node->created_ms < since_ms - CLOCK_SLACK_MS)
+        return true;
+    return machine->created_ms != 0 && machine->created_ms < since_ms - ZONE_SLACK_MS;
+}
+
 // ---- giving
 
 void attribution_give(struct life_private *p, uint32_t machine, const char *how)
@@ -114,7 +127,8 @@ struct matching {
     uint32_t order_count;
     uint32_t open_count;             // with those called since
     const struct baseline *baseline; // of the oldest
-    int32_t appeared;                // machines that came since, at least
+    int64_t since_ms;                // the first of them was called
+    int32_t appeared;                // machines that came since
     uint32_t *candidates;            // indices into the list
     uint32_t candidate_count;
 };
@@ -129,6 +143,8 @@ static void find_orders(struct matching *matching)
             p->baseline->group_id != matching->group->id ||
             strcmp(p->intention->facts.resource_identifier, matching->watch->cluster) != 0)
             continue;
+        if (matching->baseline == NULL || p->life->called_ms < matching->since_ms)
+            matching->since_ms = p->life->called_ms;
         if (matching->baseline == NULL)
             matching->baseline = p->baseline;
         matching->open_count++;
@@ -139,9 +155,9 @@ static void find_orders(struct matching *matching)
 
 // Of the machines that the baseline knew, so many are still nobody's and could be the group's: no more than
 // that can have been over.
-static int32_t extra_left(const struct matching *matching)
+static int32_t extra_left(const struct matching *matching, int32_t extra)
 {
-    int32_t extra = baseline_extra(matching->baseline, matching->group->id), left = 0;
+    int32_t left = 0;
     for (uint32_t i = 0; i < matching->cloud->machine_count && left < extra; i++)
         left += matching->watch->owners[i] == NULL &&
                 baseline_has(matching->baseline, &matching->cloud->machines[i]) &&
@@ -159,6 +175,7 @@ static void find_candidates(struct matching *matching)
         const struct node *node = machine_node(matching->core, machine);
         if (matching->watch->owners[i] != NULL || machine->role == MACHINE_ROLE_MASTER ||
             (node != NULL && node_is_master(node)) || baseline_has(matching->baseline, machine) ||
+            attribution_is_old(matching->core, machine, matching->since_ms) ||
             !attribution_fits(matching->core, machine, matching->group))
             continue;
         matching->candidates[matching->candidate_count++] = i;
@@ -173,7 +190,7 @@ static bool has_rivals(const struct matching *matching)
         if (other->id == matching->group->id || other->deleted)
             continue;
         struct group_sum sum = owners_sum(matching->core, matching->watch, other->id);
-        if (other->nodes_count - sum.owned - baseline_extra(matching->baseline, other->id) <= 0 &&
+        if (other->nodes_count - sum.owned - baseline_of(matching->baseline, other->id).extra <= 0 &&
             sum.open == 0)
             continue;
         for (uint32_t j = 0; j < matching->candidate_count; j++)
@@ -253,22 +270,33 @@ static void oldest_first(struct matching *matching)
         }
 }
 
+// Machines that the group counts and that neither its VPSieNodes nor what was over before explain. While
+// things still change, the most that may have been over is taken off; later the least: what had just left
+// when the baseline was taken is no longer counted.
+static int32_t count_appeared(const struct matching *matching, bool calm)
+{
+    struct group_sum sum = owners_sum(matching->core, matching->watch, matching->group->id);
+    struct baseline_count over = baseline_of(matching->baseline, matching->group->id);
+    return matching->group->nodes_count - sum.owned - sum.unsure -
+           extra_left(matching, calm ? over.least : over.extra);
+}
+
 static void match(struct matching *matching)
 {
     char why[160];
     find_orders(matching);
     if (matching->order_count == 0)
         return;
-    struct group_sum sum = owners_sum(matching->core, matching->watch, matching->group->id);
-    matching->appeared = matching->group->nodes_count - sum.owned - sum.unsure - extra_left(matching);
     find_candidates(matching);
+    bool calm = settled(matching);
+    matching->appeared = count_appeared(matching, calm);
     if (matching->appeared <= 0 || matching->candidate_count == 0)
         return;
     uint32_t appeared = (uint32_t)matching->appeared, all = matching->candidate_count;
     if (waits_for_all(matching, appeared, all))
         return;
     oldest_first(matching);
-    bool calm = settled(matching), rivals = has_rivals(matching);
+    bool rivals = has_rivals(matching);
     if (calm && !rivals && all <= appeared) {
         give_all(matching, all, "new in the list, and its group's count rose");
         return;
@@ -297,4 +325,49 @@ void attribution_match(struct core *core, struct cloud_watch *watch)
         if (!cloud->groups[i].deleted)
             match(&matching);
     }
+}
+
+// ---- questions about one order
+
+static struct matching matching_of(struct life_private *p)
+{
+    struct core *core = p->core;
+    struct cloud_watch *watch = cloud_watch_of(core, p->intention->facts.resource_identifier);
+    struct matching matching = {
+        .core = core,
+        .watch = watch,
+        .cloud = cluster_cloud(core->cluster, watch->cluster),
+        .group = p->baseline != NULL ? vpsie_group_by_id(core, watch->cluster, p->baseline->group_id) : NULL};
+    return matching;
+}
+
+bool attribution_unlisted(struct life_private *p)
+{
+    struct matching matching = matching_of(p);
+    if (matching.group == NULL || matching.watch->trusted == 0)
+        return false;
+    find_orders(&matching);
+    find_candidates(&matching);
+    struct group_sum sum = owners_sum(p->core, matching.watch, matching.group->id);
+    int32_t unexplained = matching.group->nodes_count - sum.owned - sum.unsure -
+                          baseline_of(matching.baseline, matching.group->id).least;
+    if ((int64_t)matching.candidate_count >= (int64_t)unexplained)
+        return false; // the list shows as many as are counted: the question is only which
+    for (uint32_t i = 0; i < matching.order_count; i++)
+        if (matching.orders[i] == p)
+            return (int64_t)i < (int64_t)unexplained; // the oldest first
+    return false;
+}
+
+int32_t attribution_total(struct life_private *p)
+{
+    struct matching matching = matching_of(p);
+    if (matching.group == NULL)
+        return 0;
+    struct group_sum sum = owners_sum(p->core, matching.watch, matching.group->id);
+    int32_t open = sum.open - (life_is_order(p) && p->life->step != LIFE_BASELINE_WRITE);
+    int32_t counted = matching.group->nodes_count - sum.owned - sum.unsure -
+                      baseline_of(p->baseline, matching.group->id).least;
+    int32_t uncounted = open - (counted > 0 ? counted : 0);
+    return matching.group->nodes_count + (uncounted > 0 ? uncounted : 0);
 }

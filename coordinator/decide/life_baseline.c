@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The baseline is one annotation: "1;TERM;AT_MS;GROUP;ID:EXTRA,ID:EXTRA;KEY,KEY". TERM and AT_MS tell whose
-// it is.
+// The baseline is one annotation: "1;TERM;AT_MS;GROUP;ID:EXTRA,ID:EXTRA/LEAST;KEY,KEY". TERM and AT_MS tell
+// whose it is.
 
 // An annotation may not be larger than 256 KiB, all of an object's together.
 #define BASELINE_KEYS_MAX 3000u
@@ -68,12 +68,14 @@ static bool read_counts(struct baseline *baseline, const char *begin, size_t len
     size_t item_length;
     while (field(&reader, ',', &item, &item_length)) {
         struct reader pair = {item, item + item_length};
-        int64_t id, extra;
-        if (!number_field(&pair, ':', &id) || !number_field(&pair, ':', &extra) || extra < INT32_MIN ||
+        int64_t id, extra, least;
+        if (!number_field(&pair, ':', &id) || !number_field(&pair, '/', &extra) || extra < INT32_MIN ||
             extra > INT32_MAX)
             return false;
+        if (!number_field(&pair, '/', &least) || least > extra || least < INT32_MIN)
+            least = extra;
         baseline->counts = xrealloc_array(baseline->counts, baseline->count + 1, sizeof(*baseline->counts));
-        baseline->counts[baseline->count++] = (struct baseline_count){id, (int32_t)extra};
+        baseline->counts[baseline->count++] = (struct baseline_count){id, (int32_t)extra, (int32_t)least};
     }
     return true;
 }
@@ -138,12 +140,12 @@ bool baseline_has(const struct baseline *baseline, const struct machine_facts *m
     return machine->hostname[0] != '\0' && has_key(baseline, key);
 }
 
-int32_t baseline_extra(const struct baseline *baseline, int64_t group_id)
+struct baseline_count baseline_of(const struct baseline *baseline, int64_t group_id)
 {
     for (uint32_t i = 0; i < baseline->count; i++)
         if (baseline->counts[i].group_id == group_id)
-            return baseline->counts[i].extra;
-    return 0; // the group is younger than the baseline
+            return baseline->counts[i];
+    return (struct baseline_count){group_id, 0, 0}; // the group is younger than the baseline
 }
 
 // ---- taking
@@ -180,8 +182,13 @@ static void take_new(struct core *core, struct baseline *baseline, const struct 
     baseline->counts = xcalloc(cloud->group_count + 1, sizeof(*baseline->counts));
     for (uint32_t i = 0; i < cloud->group_count; i++) {
         const struct vpsie_group_facts *group = &cloud->groups[i];
-        int32_t extra = group->nodes_count - owners_sum(core, watch, group->id).owned;
-        baseline->counts[baseline->count++] = (struct baseline_count){group->id, extra > 0 ? extra : 0};
+        struct group_sum sum = owners_sum(core, watch, group->id);
+        int32_t extra = group->nodes_count - sum.owned;
+        int32_t least = extra - sum.unsure - sum.departed;
+        if (core->now_ms < core->life->taken_ms + COUNT_LAG_MS)
+            least = 0; // who left before us is not known
+        baseline->counts[baseline->count++] =
+            (struct baseline_count){group->id, extra > 0 ? extra : 0, least > 0 ? least : 0};
     }
     baseline->keys = xcalloc(cloud->machine_count + 1, sizeof(*baseline->keys));
     for (uint32_t i = 0; i < cloud->machine_count; i++) {
@@ -199,9 +206,12 @@ static void write_text(struct baseline *baseline)
     struct text text = {0};
     text_printf(&text, "1;%" PRIu64 ";%" PRId64 ";%" PRId64 ";", baseline->term, baseline->at_ms,
                 baseline->group_id);
-    for (uint32_t i = 0; i < baseline->count; i++)
-        text_printf(&text, "%s%" PRId64 ":%" PRId32, i > 0 ? "," : "", baseline->counts[i].group_id,
-                    baseline->counts[i].extra);
+    for (uint32_t i = 0; i < baseline->count; i++) {
+        const struct baseline_count *count = &baseline->counts[i];
+        text_printf(&text, "%s%" PRId64 ":%" PRId32, i > 0 ? "," : "", count->group_id, count->extra);
+        if (count->least != count->extra)
+            text_printf(&text, "/%" PRId32, count->least);
+    }
     text_append(&text, ";");
     for (uint32_t i = 0; i < baseline->key_count; i++)
         text_printf(&text, "%s%s", i > 0 ? "," : "", baseline->keys[i]);

@@ -59,10 +59,12 @@ void brake_set(struct core *core, enum brake brake, bool on, const char *format,
 
 // ---- broken nodes
 
+// Its machine is being deleted, or is lost: that is no sign of what the others may be.
 static bool is_leaving(const struct node *node)
 {
     const struct life *life = node->intention != NULL ? node->intention->decide : NULL;
-    return life != NULL && life->step >= LIFE_DELETE_CALL && life->step <= LIFE_FINALIZER;
+    return life != NULL && (life->private_state->vanished ||
+                            (life->step >= LIFE_DELETE_CALL && life->step <= LIFE_FINALIZER));
 }
 
 struct broken_count {
@@ -316,11 +318,9 @@ void brakes_resume(struct core *core)
         }
 }
 
-bool life_removals_allowed_broken(const struct core *core, const char **why)
+static bool all_open(const struct core *core, const enum brake *brakes, size_t count, const char **why)
 {
-    static const enum brake brakes[] = {BRAKE_PREDECESSOR, BRAKE_PAUSED,     BRAKE_GROUPS_GONE,
-                                        BRAKE_MANY_BROKEN, BRAKE_CLOUD_LIST, BRAKE_KUBE_UNREACHABLE};
-    for (size_t i = 0; i < sizeof(brakes) / sizeof(brakes[0]); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (!core->brakes[brakes[i]].on)
             continue;
         *why = core->brakes[brakes[i]].detail;
@@ -329,16 +329,22 @@ bool life_removals_allowed_broken(const struct core *core, const char **why)
     return true;
 }
 
+bool life_clearing_allowed(const struct core *core, const char **why)
+{
+    static const enum brake brakes[] = {BRAKE_PREDECESSOR, BRAKE_PAUSED, BRAKE_GROUPS_GONE, BRAKE_CLOUD_LIST,
+                                        BRAKE_KUBE_UNREACHABLE};
+    return all_open(core, brakes, sizeof(brakes) / sizeof(brakes[0]), why);
+}
+
+bool life_removals_allowed_broken(const struct core *core, const char **why)
+{
+    static const enum brake brakes[] = {BRAKE_MANY_BROKEN};
+    return life_clearing_allowed(core, why) && all_open(core, brakes, 1, why);
+}
+
 bool life_removals_allowed(const struct core *core, const char **why)
 {
     static const enum brake brakes[] = {BRAKE_AGENTS_SILENT, BRAKE_CLOUD_UNUSABLE};
-    if (!life_removals_allowed_broken(core, why))
-        return false;
-    for (size_t i = 0; i < sizeof(brakes) / sizeof(brakes[0]); i++) {
-        if (!core->brakes[brakes[i]].on)
-            continue;
-        *why = core->brakes[brakes[i]].detail;
-        return false;
-    }
-    return true;
+    return life_removals_allowed_broken(core, why) &&
+           all_open(core, brakes, sizeof(brakes) / sizeof(brakes[0]), why);
 }

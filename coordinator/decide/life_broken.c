@@ -66,7 +66,7 @@ static bool may_begin(struct life_private *p)
     const char *why = "";
     if (group == NULL || !group->facts.managed)
         return false;
-    if (!life_removals_allowed_broken(core, &why)) {
+    if (!remove_allowed(p, &why)) {
         life_wait(p, "%s", why);
         return false;
     }

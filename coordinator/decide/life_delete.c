@@ -148,9 +148,10 @@ static void mark_deleting(struct life_private *p)
 }
 
 // No VPSieNode owns a machine of the control plane, whatever it names.
-static bool names_a_master(const struct life_private *p, const struct cloud_watch *watch)
+bool delete_names_a_master(const struct life_private *p)
 {
-    const struct cloud_cluster *cloud = cluster_cloud(p->core->cluster, watch->cluster);
+    const struct cloud_cluster *cloud =
+        cluster_cloud(p->core->cluster, p->intention->facts.resource_identifier);
     for (uint32_t i = 0; cloud != NULL && i < cloud->machine_count; i++)
         if (cloud->machines[i].role == MACHINE_ROLE_MASTER && machine_is(&p->name, &cloud->machines[i]))
             return true;
@@ -162,7 +163,7 @@ static const char *not_now(struct life_private *p, struct cloud_watch *watch)
 {
     const struct node *node = p->intention->node;
     const char *why = "";
-    if (!life_removals_allowed_broken(p->core, &why))
+    if (!remove_allowed(p, &why))
         return why;
     if (watch->suspect)
         return "VPSie's list to be right again";
@@ -170,7 +171,7 @@ static const char *not_now(struct life_private *p, struct cloud_watch *watch)
         return "VPSie";
     if (node != NULL && (node_is_master(node) || remove_mismatched(p)))
         return "a person: VPSie's machine is not this Node";
-    if (names_a_master(p, watch) || p->claimed_twice)
+    if (delete_names_a_master(p) || p->claimed_twice)
         return "a person: VPSie's machine is not a worker of its own";
     if (p->name.identifier[0] == '\0')
         return "a person: VPSie's list gives no identifier to delete by";
@@ -254,6 +255,7 @@ static void gone(struct life_private *p)
     if (p->delete_accepted && !watch->suspect && p->round_needed != 0 && watch->trusted >= p->round_needed &&
         p->machine == NULL) {
         p->core->last_deleted_ms = p->core->now_ms;
+        owners_departed(p->core, watch, p);
         p->waits_list = false;
         core_note(p->core, NOTE_INFO, p->life->decision_id, life_subject(p),
                   "its machine has left VPSie's list");

@@ -108,8 +108,10 @@ static int64_t usable_offering(const struct core *core, const struct group *grou
             snprintf(why, bytes, "size %" PRId64 " is not offered in %.60s", size, facts->datacenter_id);
         else if (size_taken(core, group, size))
             snprintf(why, bytes, "size %" PRId64 " is another group's in this VPSie cluster", size);
-        else
+        else {
+            why[0] = '\0';
             return size;
+        }
     }
     return 0;
 }

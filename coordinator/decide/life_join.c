@@ -297,9 +297,21 @@ static bool asked_to_go(struct life_private *p)
     return remove_begin(p, REMOVAL_REQUESTED, 0, why);
 }
 
+// A machine of the control plane is nobody's, whatever a VPSieNode says: nothing is written about it.
+static bool left_alone(struct life_private *p)
+{
+    if ((p->intention->node == NULL || !node_is_master(p->intention->node)) && !delete_names_a_master(p))
+        return false;
+    snprintf(p->life->held, sizeof(p->life->held), "it names a machine of the control plane");
+    life_wait(p, "a person: %s", p->life->held);
+    return true;
+}
+
 void join_move(struct life_private *p)
 {
     struct core *core = p->core;
+    if (left_alone(p))
+        return;
     if (p->claimed_twice) {
         give_back(p);
         return;
@@ -349,6 +361,8 @@ void join_move(struct life_private *p)
 
 void ready_move(struct life_private *p)
 {
+    if (left_alone(p))
+        return;
     join_bind(p->core, p);
     if (asked_to_go(p))
         return;

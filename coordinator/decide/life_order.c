@@ -226,6 +226,15 @@ static void call(struct life_private *p)
         life_step_to(p, LIFE_APPEAR, "VPSie's list");
         return;
     }
+    int32_t most = p->intention->group->facts.max_nodes, there = attribution_total(p);
+    if (there >= most) {
+        p->mark = ORDER_NONE;
+        group_back_off(core, p->intention->group, false,
+                       arena_printf(core->out->arena, "VPSie has %d machines for the group, maxNodes is %d",
+                                    there, most));
+        cancel(p, "its VPSie group has maxNodes");
+        return;
+    }
     assert(p->own_baseline && p->mark == ORDER_REQUESTED && p->calls == 0);
     assert(p->baseline->term == core->term);
     struct cloud_watch *watch = watch_of(p);
@@ -352,6 +361,10 @@ static void appear(struct life_private *p)
         p->round_needed = cloud_watch_ask(watch);
     if (watch->suspect || watch->trusted < p->round_needed) {
         life_wait(p, "VPSie's list, to be sure that nothing appeared");
+        return;
+    }
+    if (attribution_unlisted(p)) {
+        life_wait(p, "VPSie's list, which lacks a machine that its group counts");
         return;
     }
     char bound[32];

@@ -124,8 +124,10 @@ static void own(struct cloud_watch *watch, const struct cloud_cluster *cloud, st
         p->listed_ms = p->core->now_ms;
     p->listed = true;
     p->vanished = false;
-    if (p->missing_ms != 0)
+    if (p->missing_ms != 0) {
         p->waits_list = false;
+        p->core->life->version++;
+    }
     p->missing_ms = 0;
     p->missing_rounds = 0;
 }
@@ -264,10 +266,23 @@ struct group_sum owners_sum(struct core *core, const struct cloud_watch *watch, 
             sum.open++;
         else if (p->machine != NULL)
             sum.owned++;
-        else if (machine_known(&p->name) && p->life->step != LIFE_FAILED && !p->vanished)
+        else if (machine_known(&p->name) && !life_is_gone(p) && !p->vanished)
             sum.unsure++;
     }
+    for (uint32_t i = 0; i < watch->departure_count; i++)
+        sum.departed += watch->departures[i].group_id == group_id &&
+                        core->now_ms < watch->departures[i].at_ms + COUNT_LAG_MS;
     return sum;
+}
+
+void owners_departed(struct core *core, struct cloud_watch *watch, const struct life_private *p)
+{
+    if (watch->departure_count == DEPARTURES_KEPT) {
+        memmove(&watch->departures[0], &watch->departures[1],
+                (DEPARTURES_KEPT - 1) * sizeof(watch->departures[0]));
+        watch->departure_count--;
+    }
+    watch->departures[watch->departure_count++] = (struct departure){owners_group_of(core, p), core->now_ms};
 }
 
 // ---- vanishing
@@ -278,8 +293,10 @@ static void follow(struct life_private *p)
         return;
     if (p->life->step == LIFE_DELETE_CALL || p->life->step == LIFE_GONE)
         return; // it is expected
-    if (p->missing_ms == 0)
+    if (p->missing_ms == 0) {
         p->missing_ms = p->core->now_ms;
+        p->core->life->version++;
+    }
     p->missing_rounds++;
     p->waits_list = true; // look closely
     const struct node *node = p->intention->node;
@@ -289,6 +306,8 @@ static void follow(struct life_private *p)
         return;
     }
     p->vanished = true;
+    p->core->life->version++;
+    p->core->life->nodes_changed = true; // it counts as lost now, not as broken
     core_note(p->core, NOTE_WARN, 0, life_subject(p),
               "its machine is no longer in VPSie's list, and nobody here deleted it");
     if (p->intention->group != NULL)

@@ -45,7 +45,7 @@ bool remove_mismatched(const struct life_private *p)
 bool remove_begin(struct life_private *p, enum removal_kind kind, uint64_t decision_id, const char *why)
 {
     const struct node *node = p->intention->node;
-    if (p->claimed_twice || (node != NULL && node_is_master(node)))
+    if (p->claimed_twice || (node != NULL && node_is_master(node)) || delete_names_a_master(p))
         return false;
     if (remove_mismatched(p)) {
         snprintf(p->life->held, sizeof(p->life->held), "VPSie's machine %s is not this Node",
@@ -216,6 +216,11 @@ static bool still_wanted(struct life_private *p)
     return false;
 }
 
+bool remove_allowed(const struct life_private *p, const char **why)
+{
+    return p->vanished ? life_clearing_allowed(p->core, why) : life_removals_allowed_broken(p->core, why);
+}
+
 bool remove_goes_on(struct life_private *p)
 {
     struct core *core = p->core;
@@ -249,7 +254,7 @@ bool remove_goes_on(struct life_private *p)
         remove_give_up(p, "the node has joined after all");
         return false;
     }
-    if (!life_removals_allowed_broken(core, &why)) {
+    if (!remove_allowed(p, &why)) {
         life_wait(p, "%s", why);
         life_due(p, core->now_ms + HELD_LOOK_AGAIN_MS);
         return false;

@@ -159,6 +159,7 @@ void takeover_begin(struct core *core)
         keep->finalizer_command = 0;
         keep->finalizer_retry_ms = 0;
         keep->create_retry_ms = 0;
+        keep->nothing_over_ms = 0;
     }
     for (uint32_t i = 0; i < core->cluster->intention_count; i++)
         life_derive(life_private_of(core->cluster->intentions[i]));

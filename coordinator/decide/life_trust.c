@@ -71,14 +71,19 @@ static int64_t owned_in(struct core *core, const struct cloud_watch *watch, cons
 }
 
 // Counts and list need not change at the same moment: so many machines are just coming or going.
-static int64_t moving(struct core *core)
+static int64_t moving(struct core *core, const struct cloud_watch *watch)
 {
     int64_t sum = 0;
+    int64_t since_ms = core->now_ms - COUNT_LAG_MS;
     for (uint32_t i = 0; i < core->cluster->intention_count; i++) {
         const struct life_private *p = life_private_of(core->cluster->intentions[i]);
-        sum += life_is_order(p) || p->life->step == LIFE_JOIN || p->life->step == LIFE_FAILED ||
-               (p->life->step >= LIFE_DELETE_CALL && p->life->step <= LIFE_FINALIZER) || p->vanished;
+        bool coming = life_is_order(p) || p->life->step == LIFE_JOIN;
+        bool going = p->life->step >= LIFE_DELETE_CALL && p->life->step != LIFE_UNDO;
+        sum += (coming && p->life->called_ms > since_ms) || (going && p->life->step_since_ms > since_ms) ||
+               p->missing_ms > since_ms;
     }
+    for (uint32_t i = 0; i < watch->departure_count; i++)
+        sum += watch->departures[i].at_ms > since_ms;
     return sum;
 }
 
@@ -92,7 +97,7 @@ static bool counts_contradict(struct core *core, const struct cloud_watch *watch
                               const struct machine_index *index, int64_t listed, char *why, size_t bytes)
 {
     const struct cloud_cluster *cloud = cluster_cloud(core->cluster, watch->cluster);
-    int64_t counted = 0, owned = 0, counted_of_owned = 0, slack = COUNT_SLACK + moving(core);
+    int64_t counted = 0, owned = 0, counted_of_owned = 0, slack = COUNT_SLACK + moving(core, watch);
     for (uint32_t i = 0; cloud != NULL && i < cloud->group_count; i++) {
         if (cloud->groups[i].deleted)
             continue;

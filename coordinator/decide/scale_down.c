@@ -267,7 +267,7 @@ static void choose(struct shrink *shrink)
     struct core *core = shrink->core;
     uint32_t *ready = ARENA_ARRAY(shrink->arena, uint32_t, core->cluster->group_count + 1);
     for (uint32_t i = 0; i < core->cluster->group_count; i++)
-        ready[i] = life_counts(core, core->cluster->groups[i]).ready;
+        ready[i] = life_counts(core, core->cluster->groups[i]).sound; // a lost one does not stay
     uint32_t tried = 0;
     for (uint32_t i = 0; i < shrink->count; i++) {
         struct leaver *leaver = &shrink->leavers[i];

@@ -319,12 +319,14 @@ static void an_adopted_machine_that_does_not_join_is_not_deleted(void **state)
 static void a_baseline_reads_what_it_wrote(void **state)
 {
     (void)state;
-    struct baseline *baseline = baseline_parse("1;7;1767225600000;12;12:3,90:0;@host-a,#44,vps-1");
+    struct baseline *baseline = baseline_parse("1;7;1767225600000;12;12:3/1,90:0;@host-a,#44,vps-1");
     assert_non_null(baseline);
     assert_int_equal(baseline->term, 7);
     assert_int_equal(baseline->group_id, 12);
-    assert_int_equal(baseline_extra(baseline, 12), 3);
-    assert_int_equal(baseline_extra(baseline, 91), 0); // younger than the baseline
+    assert_int_equal(baseline_of(baseline, 12).extra, 3);
+    assert_int_equal(baseline_of(baseline, 12).least, 1);
+    assert_int_equal(baseline_of(baseline, 90).least, 0);
+    assert_int_equal(baseline_of(baseline, 91).extra, 0); // younger than the baseline
     struct machine_facts by_identifier = {.identifier = "vps-1", .hostname = ""};
     struct machine_facts by_id = {.identifier = "vps-9", .id = 44, .hostname = ""};
     struct machine_facts by_name = {.identifier = "vps-8", .id = 9, .hostname = "host-a"};
