@@ -94,6 +94,7 @@ static void check_eviction(struct sim *sim, struct process *process, const struc
         return; // a broken node has no agent to ask
     struct drain *drain = drain_of(sim, process, node_name);
     drain->drained = false;
+    drain->evicted = true;
     bool named = false;
     for (uint32_t i = 0; i < drain->uid_count; i++)
         named = named || strcmp(drain->uids[i], pod->uid) == 0;
@@ -123,6 +124,7 @@ static void check_directive(struct sim *sim, struct process *process, const stru
     bool same = strcmp(drain->directive, command->directive.directive_id) == 0;
     drain->ready = drain->ready && same;
     drain->drained = drain->drained && same;
+    drain->evicted = drain->evicted && same;
     bool fresh = drain->cordon_confirmed || cordon_stands(sim, command->directive.node_name);
     snprintf(drain->directive, sizeof drain->directive, "%s", fresh ? command->directive.directive_id : "");
 }
@@ -390,7 +392,7 @@ void check_report(struct sim *sim, const struct process *process, const struct a
         return;
     drain->ready = report->directive_verdict.state == EVIDENCE_READY;
     drain->ready_ms = sim->world->now_ms;
-    drain->drained = drain->ready && report->directive_verdict.pods_remaining == 0;
+    drain->drained = drain->ready && !drain->evicted && report->directive_verdict.pods_remaining == 0;
 }
 
 // ---------------------------------------------------------------------------------------- now and then

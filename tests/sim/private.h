@@ -58,6 +58,7 @@ struct drain { // what is known of a node's evidence in the present leader's ter
     uint32_t uid_count;
     bool ready;       // the newest word to the core that names it is READY
     int64_t ready_ms; // and came then
+    bool evicted;     // a pod, since that directive was sent
     bool drained;     // READY with none of its pods left, to a directive sent after the last eviction
 };
 

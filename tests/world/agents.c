@@ -201,7 +201,7 @@ static struct evidence_verdict judge(const struct agent_model *agent, const stru
         reasons[verdict.reason_count++] = (struct evidence_reason){
             .code = "inhibitor", .pod_uid = "", .subject = "backup", .detail = "held"};
     }
-    if (agent->forced) {
+    if (agent->forced && (for_directive || !agent->only_directives)) {
         verdict.state = agent->state;
         verdict.reason_count = 0;
         if (agent->state != EVIDENCE_READY)

@@ -25,7 +25,8 @@ struct agent_model {
     bool deaf;           // reports, and never hears a directive
     uint32_t inhibitors; // files that hold a drain: BLOCKED, or BUSY when they expire
     bool inhibitors_expire;
-    bool forced; // every verdict is `state`
+    bool only_directives; // what is forced is the answer to a directive, not the node's own verdict
+    bool forced;          // every verdict is `state`
     enum evidence_state state;
     int64_t answer_delay_ms; // a directive is answered only so long after it came
     int64_t directive_since_ms;

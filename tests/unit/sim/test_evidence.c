@@ -15,6 +15,7 @@ static struct sim *one_to_go(uint64_t seed, int32_t pods)
                                                       .replicas = pods,
                                                       .cpu_millis = 200,
                                                       .memory_mb = 128,
+                                                      .volume = "pv-1",
                                                       .selector_key = "pool",
                                                       .selector_value = "general"});
     tale_until_ready(sim, "app", (size_t)pods, MINUTES(1));
@@ -50,16 +51,22 @@ static void lands_on(struct sim *sim, const char *name, const char *node_name)
     api_put(sim_world(sim)->api, pod, bound);
 }
 
+static bool is_empty(struct sim *sim, void *node_name)
+{
+    return count_movable_pods(sim_world(sim), node_name) == 0;
+}
+
 static void a_pod_that_only_the_api_server_knows_of_keeps_its_machine(void **state)
 {
     (void)state;
     struct sim *sim = one_to_go(1, 4);
+    sim_world(sim)->settings.detach = (struct span){90000, 90000}; // time enough between drain and last look
     tale_until(sim, drains, NULL, MINUTES(60), "a drain begins");
     char node_name[100];
     strcpy(node_name, drained_node(sim));
-    tale_until_effect(sim, COMMAND_KUBE_EVICT, 2, MINUTES(10));
+    tale_until(sim, is_empty, node_name, MINUTES(10), "the node is drained");
+    tale_run(sim, SECONDS(2));
     sim_hold_watch(sim, OBJECT_POD, MINUTES(6)); // the cache will not know
-    tale_run(sim, SECONDS(20));
     lands_on(sim, "late", node_name);
     tale_run(sim, MINUTES(5));
     tale_assert(sim, api_find(sim_world(sim)->api, API_POD, "default", "late") != NULL);
@@ -174,6 +181,48 @@ static void a_second_budget_during_the_drain_blocks_it_and_is_named(void **state
     tale_end(sim);
 }
 
+static const struct cloud_machine *leaving_machine(struct sim *sim)
+{
+    for (size_t i = 0; i < sim_world(sim)->cloud->machine_count; i++) {
+        if (sim_world(sim)->cloud->machines[i]->leaving)
+            return sim_world(sim)->cloud->machines[i];
+    }
+    return NULL;
+}
+
+static bool one_leaves(struct sim *sim, void *context)
+{
+    (void)context;
+    return leaving_machine(sim) != NULL;
+}
+
+static size_t attachments(struct sim *sim, const char *node_name)
+{
+    size_t count = 0;
+    const struct api *api = sim_world(sim)->api;
+    for (size_t i = 0; i < api_count(api, API_ATTACHMENT); i++)
+        count += strcmp(api_at(api, API_ATTACHMENT, i)->node_name, node_name) == 0;
+    return count;
+}
+
+static void a_machine_waits_for_its_volumes_but_not_for_ever(void **state)
+{
+    (void)state;
+    static const int64_t lingers_ms[] = {SECONDS(120), MINUTES(120)};
+    for (size_t i = 0; i < 2; i++) {
+        struct sim *sim = one_to_go(30 + i, 4);
+        sim_world(sim)->settings.detach = (struct span){lingers_ms[i], lingers_ms[i]};
+        tale_until(sim, drains, NULL, MINUTES(60), "a drain begins");
+        int64_t began_ms = sim_world(sim)->now_ms;
+        tale_until(sim, one_leaves, NULL, MINUTES(30), "a machine leaves");
+        int64_t took_ms = sim_world(sim)->now_ms - began_ms;
+        bool detached = attachments(sim, leaving_machine(sim)->node_name) == 0;
+        tale_assert(sim, i == 0 ? detached : !detached && took_ms > MINUTES(6));
+        tale_until_ready(sim, "app", 4, MINUTES(5));
+        tale_end(sim);
+    }
+}
+
 static void a_list_that_turns_wrong_between_the_last_look_and_the_call_stops_the_call(void **state)
 {
     (void)state;
@@ -218,6 +267,7 @@ int main(void)
         cmocka_unit_test(evictions_stop_when_the_agent_falls_silent),
         cmocka_unit_test(blocked_and_unknown_give_the_drain_up_at_once_and_busy_after_five_minutes),
         cmocka_unit_test(a_second_budget_during_the_drain_blocks_it_and_is_named),
+        cmocka_unit_test(a_machine_waits_for_its_volumes_but_not_for_ever),
         cmocka_unit_test(a_list_that_turns_wrong_between_the_last_look_and_the_call_stops_the_call),
         cmocka_unit_test(a_control_plane_machine_is_left_alone_even_if_vpsie_does_not_call_it_one),
     };

@@ -257,35 +257,21 @@ static void a_person_s_cordon_is_never_lifted(void **state)
 {
     (void)state;
     struct sim *sim = half_empty(17);
-    sim_person_cordons(sim, tale_machine(sim, 0)->node_name, true);
-    for (size_t i = 0; i < 2; i++) {
-        struct agent_model *agent = agent_of(sim_world(sim), tale_machine(sim, i)->node_name);
-        agent->forced = true;
-        agent->state = EVIDENCE_BLOCKED;
-    }
-    scale_deployment(sim_world(sim), "default", "app", 0);
-    tale_run(sim, MINUTES(60)); // cordoned, given up, undone, again and again: the person's stands
-    const struct api_object *node =
-        api_find(sim_world(sim)->api, API_NODE, "", tale_machine(sim, 0)->node_name);
+    char node_name[100], name[300];
+    const struct api_object *intention = api_at(sim_world(sim)->api, API_VPSIENODE, 0);
+    strcpy(name, intention->name);
+    strcpy(node_name, json_text(intention->document->json, "status.nodeName"));
+    sim_person_cordons(sim, node_name, true);
+    struct agent_model *agent = agent_of(sim_world(sim), node_name);
+    agent->forced = agent->only_directives = true;
+    agent->state = EVIDENCE_BLOCKED;
+    remove_object(sim_world(sim), API_VPSIENODE, "default",
+                  name);        // somebody wants it gone; its agent does not
+    tale_run(sim, MINUTES(60)); // marked, given up, undone, again and again: the person's cordon stands
+    tale_assert(sim, sim_effects(sim, COMMAND_KUBE_CORDON) >= 1);
+    tale_assert(sim, sim_effects(sim, COMMAND_KUBE_UNCORDON) >= 1);
+    const struct api_object *node = api_find(sim_world(sim)->api, API_NODE, "", node_name);
     tale_assert(sim, json_true(node->document->json, "spec.unschedulable"));
-    tale_end(sim);
-}
-
-static void a_machine_waits_for_its_volumes(void **state)
-{
-    (void)state;
-    struct sim *sim = half_empty(18);
-    sim_world(sim)->settings.detach = (struct span){60000, 60000};
-    add_deployment(sim_world(sim), &(struct workload){.name = "db",
-                                                      .replicas = 1,
-                                                      .cpu_millis = 100,
-                                                      .memory_mb = 64,
-                                                      .selector_key = "pool",
-                                                      .selector_value = "general",
-                                                      .volume = "pv-1"});
-    scale_deployment(sim_world(sim), "default", "app", 0);
-    tale_until_machines(sim, 1, MINUTES(120));
-    tale_until_ready(sim, "db", 1, MINUTES(5));
     tale_end(sim);
 }
 
@@ -378,7 +364,6 @@ int main(void)
         cmocka_unit_test(a_pod_without_a_controller_stays_where_it_is),
         cmocka_unit_test(a_protected_node_is_never_touched),
         cmocka_unit_test(a_person_s_cordon_is_never_lifted),
-        cmocka_unit_test(a_machine_waits_for_its_volumes),
         cmocka_unit_test(the_load_balancers_get_their_time),
         cmocka_unit_test(a_pod_that_needs_the_room_again_stops_the_removal),
         cmocka_unit_test(a_broken_node_is_replaced_even_at_the_minimum),
