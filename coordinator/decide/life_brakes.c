@@ -63,7 +63,7 @@ void brake_set(struct core *core, enum brake brake, bool on, const char *format,
 static bool is_leaving(const struct node *node)
 {
     const struct life *life = node->intention != NULL ? node->intention->decide : NULL;
-    return life != NULL && (life->private_state->vanished ||
+    return life != NULL && (life->private_state->vanished || life->private_state->delete_called ||
                             (life->step >= LIFE_DELETE_CALL && life->step <= LIFE_FINALIZER));
 }
 

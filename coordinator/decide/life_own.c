@@ -266,8 +266,9 @@ struct group_sum owners_sum(struct core *core, const struct cloud_watch *watch, 
             sum.open++;
         else if (p->machine != NULL)
             sum.owned++;
-        else if (machine_known(&p->name) && !life_is_gone(p) && !p->vanished)
-            sum.unsure++;
+        else if (machine_known(&p->name) && !life_is_gone(p) && !p->vanished &&
+                 (p->missing_ms == 0 || core->now_ms < p->missing_ms + COUNT_LAG_MS))
+            sum.unsure++; // what the list has lacked for longer is not counted either
     }
     for (uint32_t i = 0; i < watch->departure_count; i++)
         sum.departed += watch->departures[i].group_id == group_id &&

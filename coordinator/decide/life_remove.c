@@ -218,7 +218,9 @@ static bool still_wanted(struct life_private *p)
 
 bool remove_allowed(const struct life_private *p, const char **why)
 {
-    return p->vanished ? life_clearing_allowed(p->core, why) : life_removals_allowed_broken(p->core, why);
+    if (p->vanished || p->delete_called) // it is lost, or VPSie has been told
+        return life_clearing_allowed(p->core, why);
+    return life_removals_allowed_broken(p->core, why);
 }
 
 bool remove_goes_on(struct life_private *p)

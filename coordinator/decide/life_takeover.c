@@ -132,6 +132,8 @@ void life_derive(struct life_private *p)
     p->terminating_ms = 0;
     p->failed_ms = annotation_time(p->intention, KEY_FAILED_AT);
     p->listed_ms = p->core->now_ms;
+    p->listed =
+        machine_known(&p->name) && facts->phase >= INTENTION_PROVISIONED && facts->phase != INTENTION_FAILED;
     derive_step(p);
 }
 
