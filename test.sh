@@ -31,5 +31,6 @@ for preset in "${presets[@]}"; do
   echo "== tests: $preset"
   build=build
   [ "$preset" = release ] || build=build/$preset
-  ctest --test-dir "$build" -j "$jobs" "$@"
+  # The stories run real processes on shared machines: what fails is run once more, and is red if it fails again.
+  ctest --test-dir "$build" -j "$jobs" --repeat until-pass:2 "$@"
 done
