@@ -240,7 +240,7 @@ static uint64_t run_seed(uint64_t seed, bool to_the_end)
 static void no_rule_is_broken_under_any_faults_and_all_is_well_after_them(void **state)
 {
     (void)state;
-    uint64_t first = setting("SIM_FIRST", 1), count = setting("SIM_SEEDS", 12);
+    uint64_t first = setting("SIM_FIRST", 1), count = setting("SIM_SEEDS", 30);
     for (uint64_t seed = first; seed < first + count; seed++)
         run_seed(seed, true);
 }
