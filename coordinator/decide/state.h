@@ -221,7 +221,8 @@ bool life_machine_listed(const struct node *node);
 bool life_removals_allowed(const struct core *core, const char **why);
 // Counts of one group: ordered or joining (capacity on its way), ready, leaving, failed; `total` = what
 // counts against maxNodes (all but failed-and-never-placed).
-// `sound`: of the ready, those whose Node is Ready and whose machine VPSie lists: what may stay when others go.
+// `sound`: of the ready, those whose Node is Ready and whose machine VPSie lists: what may stay when others
+// go.
 struct life_counts {
     uint32_t coming, ready, leaving, failed, total, sound;
 };
