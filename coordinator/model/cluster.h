@@ -50,6 +50,7 @@ struct pod_shape {                // one copy of what equal pods ask for; never 
     uint32_t
         kind_id; // the same for shapes that differ in nothing but labels; 0: not of a model (made by hand)
     struct pod_kind *kind; // private
+    struct pod *pods;      // all pods of this shape that have a node, in no order that matters
 };
 
 struct pod {
@@ -62,11 +63,13 @@ struct pod {
     int64_t unschedulable_since_ms, created_ms, deletion_ms, grace_seconds;
     const char *unschedulable_message, *safe_local_volumes;
     const char **local_volumes;
-    uint64_t sequence; // order of arrival in this model
+    const char **claims;                     // names of PersistentVolumeClaims in its namespace
+    struct pod *shape_previous, *shape_next; // in shape->pods
+    uint64_t sequence;                       // order of arrival in this model
     // decide/ keeps here what it said about a waiting pod; cleared when the pod changes
     const char *verdict; // interned for ever, "" when nothing was said
     uint64_t verdict_decision_id;
-    uint32_t local_volume_count;
+    uint32_t local_volume_count, claim_count;
     enum pod_phase phase;
     enum tristate safe_to_evict;
     bool mirror, ready, unschedulable, gated, terminal, do_not_disrupt;

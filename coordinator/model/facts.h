@@ -79,8 +79,45 @@ struct resources {
     uint32_t extended_count;
 };
 
+// A label selector: all requirements must hold; without any it selects everything; `nothing`: a null
+// selector.
+struct selector {
+    const struct requirement *requirements;
+    uint32_t requirement_count;
+    bool nothing;
+};
+
+// One required term of inter-pod affinity or anti-affinity. matchLabelKeys and mismatchLabelKeys are in the
+// selector already (In and NotIn with the pod's own value, for the keys the pod has).
+struct pod_term {
+    const char *topology_key;
+    struct selector selector;
+    const char *const *spaces; // namespaces; the pod's own stands here when the term names none
+    uint32_t space_count;
+    struct selector space_selector; // namespaceSelector, besides `spaces`; `nothing` without one
+};
+
+// One topology spread constraint with DoNotSchedule, of pods in the pod's own namespace.
+struct spread_constraint {
+    const char *topology_key;
+    struct selector selector; // matchLabelKeys are in it already
+    const char *space;
+    int32_t max_skew;
+    int32_t min_domains; // 1 when not given
+    bool honor_affinity; // nodeAffinityPolicy: Honor (the default)
+    bool honor_taints;   // nodeTaintsPolicy: Honor (the default is Ignore)
+};
+
+enum port_protocol { PORT_TCP, PORT_UDP, PORT_SCTP };
+struct host_port {  // in conflict: the same port and protocol, and the same address or either is any
+    const char *ip; // "0.0.0.0" (which an empty one and "::" become): any
+    int32_t port;
+    enum port_protocol protocol;
+};
+
 // What a pod asks for beyond the rules that schedule/ knows. A pod with any of these is neither promised a
-// machine nor moved; the reason is shown.
+// machine nor moved; the reason is shown. An affinity, spread, port or volume that was read stands in its own
+// field, and its bit is not set.
 enum pod_needs {
     POD_NEEDS_POD_AFFINITY = 1 << 0,   // required inter-pod affinity or anti-affinity
     POD_NEEDS_SPREAD = 1 << 1,         // topology spread with DoNotSchedule
@@ -101,6 +138,14 @@ struct pod_shape_facts {
     bool has_affinity; // required node affinity present (with zero terms it matches nothing)
     const struct toleration *tolerations;
     uint32_t toleration_count;
+    const struct pod_term *pod_affinity; // required; all must hold
+    uint32_t pod_affinity_count;
+    const struct pod_term *pod_anti_affinity;
+    uint32_t pod_anti_affinity_count;
+    const struct spread_constraint *spread;
+    uint32_t spread_count;
+    const struct host_port *host_ports;
+    uint32_t host_port_count;
     uint32_t needs; // enum pod_needs
     int32_t priority;
     const char *scheduler_name;
@@ -138,6 +183,57 @@ struct pod_facts {
         *safe_local_volumes; // comma list of cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes
     const char *const *local_volumes; // names of emptyDir (non-memory) and hostPath volumes
     uint32_t local_volume_count;
+    // PersistentVolumeClaims in its namespace; a generic ephemeral volume's is "<pod>-<volume>"
+    const char *const *claims;
+    uint32_t claim_count;
+};
+
+struct namespace_facts {
+    const char *name;
+    struct labels labels;
+};
+
+struct claim_facts { // PersistentVolumeClaim
+    const char *space;
+    const char *name;
+    const char *uid;
+    const char *volume_name;   // "" until bound
+    const char *class_name;    // StorageClass
+    bool bound;                // phase Bound
+    bool lost;                 // phase Lost
+    bool one_pod_only;         // ReadWriteOncePod
+    const char *selected_node; // annotation volume.kubernetes.io/selected-node, "" without
+    int64_t deletion_ms;
+};
+
+struct volume_facts { // PersistentVolume
+    const char *name;
+    const char *uid;
+    const char *driver;                     // CSI driver, "" for another kind
+    const char *handle;                     // CSI volume handle
+    const struct node_term *affinity_terms; // required node affinity
+    uint32_t affinity_term_count;
+    bool has_affinity;
+    struct labels labels; // topology.kubernetes.io/zone and region (and their beta names) bind, too
+};
+
+struct storage_class_facts {
+    const char *name;
+    const char *provisioner;                    // CSI driver
+    bool waits_for_consumer;                    // volumeBindingMode WaitForFirstConsumer
+    bool no_provisioner;                        // kubernetes.io/no-provisioner: only what exists can be bound
+    const struct node_term *allowed_topologies; // each term's expressions are In
+    uint32_t allowed_topology_count;
+};
+
+struct csi_driver_limit {
+    const char *driver;
+    int32_t volumes_max; // allocatable.count; < 0: no limit
+};
+struct csi_node_facts {
+    const char *name;                       // of the node
+    const struct csi_driver_limit *drivers; // sorted by driver
+    uint32_t driver_count;
 };
 
 enum node_ready { NODE_READY_UNKNOWN, NODE_READY_FALSE, NODE_READY_TRUE };
@@ -201,6 +297,49 @@ struct scale_policy_facts {
     int64_t cooldown_seconds; // scale down only
 };
 
+enum distribution { DISTRIBUTION_BALANCED, DISTRIBUTION_WEIGHTED, DISTRIBUTION_PRIMARY_BACKUP };
+struct region_weight {
+    const char *datacenter_id;
+    int32_t weight;
+};
+struct multi_region_facts {
+    bool enabled;
+    const char *const *datacenter_ids;
+    uint32_t datacenter_count;
+    enum distribution distribution;
+    const struct region_weight *weights; // sorted by data centre
+    uint32_t weight_count;
+    const char *primary;
+    int32_t nodes_per_region_min;
+};
+
+enum cost_strategy { COST_AUTO, COST_MANUAL, COST_AGGRESSIVE, COST_CONSERVATIVE };
+struct cost_facts { // costOptimization
+    bool enabled;
+    enum cost_strategy strategy;
+    int64_t interval_seconds;
+    double monthly_savings_min;
+    int32_t performance_impact_max_percent;
+    bool require_approval;
+};
+
+// How many nodes may be disturbed at once, by whatever takes nodes away of its own will.
+struct disruption_budget_facts {
+    int32_t nodes_max;         // < 0: `percent` counts
+    int32_t percent;           // of the group's nodes, rounded up
+    const char *schedule;      // five fields of cron, UTC; "" always
+    int64_t duration_seconds;  // from each start of the schedule
+    const char *const *groups; // NodeGroups it holds for; none: all, each by itself
+    uint32_t group_count;
+    uint32_t reasons; // enum disruption_reason; 0: all
+};
+enum disruption_reason {
+    DISRUPTION_EMPTY = 1 << 0,
+    DISRUPTION_UNDERUSED = 1 << 1,
+    DISRUPTION_CONSOLIDATION = 1 << 2,
+    DISRUPTION_REPLACEMENT = 1 << 3
+};
+
 struct condition_facts {
     const char *type;
     enum tristate status; // UNSET is "Unknown"
@@ -242,6 +381,8 @@ struct nodegroup_facts {
     uint32_t tag_count;
     bool spot_enabled;
     bool multi_region_enabled;
+    struct multi_region_facts multi_region;
+    struct cost_facts cost;
     struct scale_policy_facts scale_up;
     struct scale_policy_facts scale_down;
     // status as stored
@@ -314,6 +455,10 @@ struct config_facts { // AutoscalerConfig named "default"
     bool rebalancing;
     int64_t node_ready_timeout_seconds;
     int64_t pod_eviction_timeout_seconds;
+    bool consolidation;                            // annotation autoscaler.vpsie.com/consolidation: enabled
+    const struct disruption_budget_facts *budgets; // spec.disruptionBudgets
+    uint32_t budget_count;
+    const struct nodegroup_facts *group_defaults; // spec.nodeGroupDefaults, NULL without; `space` as given
     const char *invalid;
 };
 
