@@ -120,7 +120,9 @@ size_t yaml_count(const struct yaml *sequence)
 
 const char *program_output(struct arena *arena, const char *program, const char *word)
 {
-    AUTOFREE char *command = xprintf("%s/%s %s", VPSIE_BIN_DIR, program, word);
+    const char *emulator = getenv("VPSIE_EMULATOR"); // of the machine that the programs are for
+    AUTOFREE char *command =
+        xprintf("%s %s/%s %s", emulator != NULL ? emulator : "", VPSIE_BIN_DIR, program, word);
     AUTOTEXT struct text text = {0};
     char buffer[4096];
     FILE *pipe = popen(command, "r");

@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/admin/admin.h"
+#include "tests/support/again.h"
 
 static char directory[] = "/tmp/watch-test-XXXXXX";
 static char socket_path[100];
@@ -58,6 +59,8 @@ static struct watcher *start_watching(char *const *arguments)
     struct winsize size = {.ws_col = 100, .ws_row = 10};
     ioctl(watcher->terminal, TIOCSWINSZ, &size);
     const char *name = ptsname(watcher->terminal);
+    struct again again;
+    again_prepare(&again, arguments);
     watcher->process = fork();
     if (watcher->process == 0) {
         int other = open(name, O_RDWR);
@@ -65,7 +68,7 @@ static struct watcher *start_watching(char *const *arguments)
         dup2(other, STDERR_FILENO);
         setenv("TERM", "xterm", 1);
         unsetenv("NO_COLOR");
-        execv("/proc/self/exe", arguments);
+        execv(again.program, again.arguments);
         _exit(127);
     }
     return watcher;
@@ -168,11 +171,13 @@ static void a_program_that_watches_reads_nothing_but_replies(void **state)
     int out[2], complaints[2];
     assert_int_equal(pipe(out), 0);
     assert_int_equal(pipe(complaints), 0);
+    struct again again;
+    again_prepare(&again, arguments);
     pid_t process = fork();
     if (process == 0) { // no coordinator yet
         dup2(out[1], STDOUT_FILENO);
         dup2(complaints[1], STDERR_FILENO);
-        execv("/proc/self/exe", arguments);
+        execv(again.program, again.arguments);
         _exit(127);
     }
     assert_true(reads(complaints[0], "waiting for the coordinator"));

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/again.h"
 #include "tests/unit/common/link_bench.h"
 
 #define SECOND_LISTENER_ARGUMENT "--listen-in-a-second-process"
@@ -150,12 +151,13 @@ static void a_second_process_on_the_same_ipc_path_leaves_the_first_working(void 
     ipc_url(url);
     bench_server_start(&server, url, NULL);
     for (int i = 0; i < 5; i++) {
-        char program[] = "/proc/self/exe";
-        char argument[] = SECOND_LISTENER_ARGUMENT;
-        char *arguments[] = {program, argument, url, NULL};
+        char name[] = "second", argument[] = SECOND_LISTENER_ARGUMENT;
+        char *arguments[] = {name, argument, url, NULL};
+        struct again again;
+        again_prepare(&again, arguments);
         pid_t child;
         int status;
-        assert_int_equal(posix_spawn(&child, program, NULL, NULL, arguments, environ), 0);
+        assert_int_equal(posix_spawn(&child, again.program, NULL, NULL, again.arguments, environ), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
