@@ -116,6 +116,7 @@ struct drain {
     int64_t cordoned_ms; // when the cordon was confirmed
     bool cordon_ours;    // we sent it (not: a person's)
     bool cordon_seen;    // the model has shown it since
+    bool last;           // the open directive is the last one: it names no pods
     bool ending;         // a pod is within the time it was given to end
     int64_t dirty_ms;    // when the API server's list showed a pod that should be gone, 0: never
 };
@@ -194,6 +195,7 @@ struct life_private {
     int64_t looked_ms;       // when the last look found it empty
     uint32_t delete_attempts;
     bool delete_called, delete_accepted;
+    int64_t delete_called_ms; // the last time that it was, or may have been
     int64_t delete_again_ms;
     const char *node_uid; // of the Node that is being deleted, interned; NULL: not asked yet
 };
@@ -203,6 +205,7 @@ struct birth {
     char *space, *name, *group;
     uint64_t decision_id;
     const char *reason; // interned
+    int64_t size_id;
     struct machine_name adopt;
     bool adopts;      // this machine, and no call will be made
     bool maybe_there; // an answer was lost
@@ -247,7 +250,8 @@ struct cloud_watch {
     uint32_t owner_count;
     bool used;                  // something still names this cluster
     uint64_t create_command;    // CREATE_GROUP in flight
-    const char *create_name;    // interned
+    const char *create_group;   // the NodeGroup, interned
+    const char *create_pool;    // its name, interned
     struct sighting *sightings; // of machines that no intention owns, sorted by key
     uint32_t sighting_count;
     struct departure departures[DEPARTURES_KEPT]; // of our machines, the last ones
@@ -270,12 +274,7 @@ struct group_life_keep { // per NodeGroup
     bool offerings_said;
     uint64_t finalizer_command;
     int64_t finalizer_retry_ms;
-    int64_t create_retry_ms;
-    uint32_t create_failures;
     int64_t broken_next_ms; // the next replacement not before
-    int32_t surplus_said;
-    int64_t surplus_since_ms;
-    int64_t nothing_over_ms; // when nothing was over for the last time in this term, 0: never yet
     int64_t deletion_seen_ms;
     bool retain_said;
 };
@@ -433,7 +432,7 @@ void attribution_match(struct core *core, struct cloud_watch *watch);
 void attribution_give(struct life_private *p, uint32_t machine, const char *how); // index in the trusted list
 // Does the group count the order's machine, and the list not show it?
 bool attribution_unlisted(struct life_private *p);
-// How many machines the order's VPSie group has or will have without it.
+// How many machines the VPSie groups of the order's NodeGroup have or will have without it.
 int32_t attribution_total(struct life_private *p);
 // Was it there before `since_ms`, whatever the list showed then? An older Node, or a machine made long ago.
 bool attribution_is_old(const struct core *core, const struct machine_facts *machine, int64_t since_ms);
@@ -448,17 +447,27 @@ bool attribution_same_shape(const struct core *core, const struct vpsie_group_fa
 // Has the group had nothing over while this machine was there, and nobody's?
 bool adopt_ruled_out(const struct cloud_watch *watch, const struct machine_facts *machine, int64_t group_id);
 void adopt_surplus_view(struct core *core, struct cloud_watch *watch);
-uint32_t adopt_for(struct core *core, struct group *group, uint32_t count, uint64_t decision_id);
+uint32_t adopt_for(struct core *core, struct group *group, struct pool *pool, uint32_t count,
+                   uint64_t decision_id);
 void adopt_resolve(struct core *core, struct cloud_watch *watch); // VPSieNodes without identifier
 
-// ---- life_group.c
+// ---- life_pools.c
 void group_resolve(struct core *core, struct group *group);
 void groups_resolve(struct core *core);
 const struct vpsie_group_facts *vpsie_group_by_id(const struct core *core, const char *cluster, int64_t id);
-bool group_is_there(struct core *core,
-                    struct group *group); // its VPSie group's id is known; else asks for it
+struct pool *pool_of_group(struct core *core, struct group *group, int64_t vpsie_group_id); // NULL: none
+struct pool *pool_named(struct core *core, struct group *group, const char *name);          // NULL: none
+// Where the machine of this VPSieNode is or will be. NULL: its size can no longer be had.
+struct pool *pool_of(struct core *core, const struct life_private *p);
+// Orders were refused: no more of this pool for a while. NULL: of none of the NodeGroup's.
+void group_back_off(struct core *core, struct group *group, struct pool *pool, bool limited, const char *why);
+void group_order_taken(struct core *core, struct group *group,
+                       struct pool *pool); // it is not refused any more
+
+// ---- life_group.c
+// The pool's VPSie group is there, its id is known; else asks for it.
+bool group_is_there(struct core *core, struct group *group, struct pool *pool);
 bool group_outcome(struct core *core, const struct event *event);
-void group_back_off(struct core *core, struct group *group, bool limited, const char *why);
 void groups_advance(struct core *core);        // finalizers, deletion
 bool group_retains(const struct group *group); // it is being deleted and its machines stay
 // It is being deleted, its machines go with it, and the time in which all the others might follow is over.
@@ -475,8 +484,8 @@ bool order_birth_outcome(struct core *core, const struct event *event);
 void order_birth_seen(struct core *core, const struct intention *intention);
 void order_forget(struct core *core);
 // False: the machine to adopt has a VPSieNode already.
-bool order_new_birth(struct core *core, struct group *group, uint64_t decision_id, const char *reason,
-                     const struct machine_facts *adopt);
+bool order_new_birth(struct core *core, struct group *group, const struct pool *pool, uint64_t decision_id,
+                     const char *reason, const struct machine_facts *adopt);
 
 // ---- life_join.c
 void join_move(struct life_private *p);  // LIFE_JOIN
@@ -490,10 +499,13 @@ bool join_label(struct life_private *p); // true when the node carries our label
 void remove_move(struct life_private *p);
 bool remove_begin(struct life_private *p, enum removal_kind kind, uint64_t decision_id, const char *why);
 void remove_give_up(struct life_private *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool remove_goes_on(struct life_private *p);                         // false: given up, or held
-bool remove_graceful(const struct life_private *p);                  // needs agents, evictions, lists of pods
+void remove_unmark(struct life_private *p);         // it is no longer about to be deleted; to be stored
+bool remove_goes_on(struct life_private *p);        // false: given up, or held
+bool remove_graceful(const struct life_private *p); // needs agents, evictions, lists of pods
 bool remove_allowed(const struct life_private *p, const char **why); // no brake on this kind of removal
 bool remove_mismatched(const struct life_private *p); // VPSie's machine and the Node are not the same
+// May a delete that is under way still take its effect? Then the node is not given back.
+bool remove_may_still_land(const struct life_private *p, int64_t *until_ms);
 const char *
 remove_ambiguous_node(const struct life_private *p); // a node that may be this machine, "" when none
 
@@ -514,6 +526,8 @@ void drain_report(struct life_private *p, const struct agent_report_facts *repor
 void drain_cancel(struct life_private *p);
 bool drain_pod_goes(const struct pod *pod); // has to leave before the machine: not furniture, not terminal
 void drain_direct(struct life_private *p, bool with_pods); // sends PREPARE_DRAIN
+// READY (drained) was the answer to the last directive, and the agent says so still.
+bool drain_done(const struct life_private *p);
 
 // ---- life_evict.c
 void evictions_move(struct life_private *p);

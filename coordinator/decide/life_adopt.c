@@ -100,10 +100,10 @@ static bool names_group(const struct node *node, const struct group *group)
 
 // Unowned machines that are certainly of this group, at most `most`. Their number.
 static uint32_t certain(struct core *core, struct cloud_watch *watch, const struct group *group,
-                        const struct vpsie_group_facts *of, uint32_t most, uint32_t *found)
+                        const struct pool *pool, const struct vpsie_group_facts *of, uint32_t *found)
 {
     const struct cloud_cluster *cloud = cluster_cloud(core->cluster, watch->cluster);
-    uint32_t labelled = 0, fitting = 0;
+    uint32_t labelled = 0, fitting = 0, most = (uint32_t)pool->surplus;
     bool only = true; // nothing else could own what fits
     uint32_t *fits = ARENA_ARRAY(core->out->arena, uint32_t, cloud->machine_count + 1);
     for (uint32_t i = 0; i < cloud->machine_count; i++) {
@@ -118,12 +118,12 @@ static uint32_t certain(struct core *core, struct cloud_watch *watch, const stru
             continue;
         if (adopt_ruled_out(watch, machine, of->id))
             continue;
-        if (names_group(node, group) && labelled < most) {
+        if (names_group(node, group) && attribution_fits(core, machine, of) && labelled < most) {
             found[labelled++] = i;
             continue;
         }
         // What a list left out for a while looks new when it is back.
-        int64_t over_ms = group_keep(core, (struct group *)(uintptr_t)group)->nothing_over_ms;
+        int64_t over_ms = pool->keep.nothing_over_ms;
         if (over_ms != 0 && attribution_is_old(core, machine, over_ms - COUNT_LAG_MS))
             continue;
         only = only && over_ms != 0;
@@ -145,21 +145,40 @@ static uint32_t certain(struct core *core, struct cloud_watch *watch, const stru
     return labelled + fitting;
 }
 
-static void say_surplus(struct core *core, struct group *group, int32_t surplus)
+static void say_surplus(struct core *core, struct group *group, struct pool *pool)
 {
-    struct group_life_keep *keep = group_keep(core, group);
-    if (surplus == keep->surplus_said || !core_may_write(core) ||
-        core->now_ms < keep->surplus_since_ms + SURPLUS_SETTLED_MS)
+    if (pool->surplus == pool->keep.surplus_said || !core_may_write(core) ||
+        core->now_ms < pool->keep.surplus_since_ms + SURPLUS_SETTLED_MS)
         return;
-    keep->surplus_said = surplus;
-    if (surplus == 0)
+    pool->keep.surplus_said = pool->surplus;
+    if (pool->surplus == 0)
         return;
     core_event_group(core, group, 0, true, "SurplusMachines",
                      "%d surplus machine%s in the VPSie group: no VPSieNode asked for it; nothing is deleted",
-                     surplus, surplus == 1 ? "" : "s");
+                     pool->surplus, pool->surplus == 1 ? "" : "s");
     core_note(core, NOTE_WARN, 0, arena_printf(core->out->arena, "group %s", group->facts.name),
-              "%d surplus machine%s in the VPSie group: no VPSieNode asked for it", surplus,
-              surplus == 1 ? "" : "s");
+              "%d surplus machine%s in the VPSie group: no VPSieNode asked for it", pool->surplus,
+              pool->surplus == 1 ? "" : "s");
+}
+
+static void view_pool(struct core *core, struct cloud_watch *watch, struct pool *pool)
+{
+    const struct vpsie_group_facts *of = vpsie_group_by_id(core, watch->cluster, pool->vpsie_group_id);
+    int32_t surplus = 0;
+    if (of != NULL) {
+        struct group_sum sum = owners_sum(core, watch, of->id);
+        surplus = of->nodes_count - sum.owned - sum.unsure - sum.open;
+        if (surplus == 0 && sum.unsure == 0 && sum.open == 0 &&
+            owners_count_changed(watch, of->id) <= core->now_ms - SURPLUS_SETTLED_MS) {
+            pool->keep.nothing_over_ms = core->now_ms;
+            rule_out(core, watch, of->id);
+        }
+    }
+    if (surplus < 0)
+        surplus = 0;
+    if (surplus != pool->surplus)
+        pool->keep.surplus_since_ms = core->now_ms;
+    pool->surplus = surplus;
 }
 
 void adopt_surplus_view(struct core *core, struct cloud_watch *watch)
@@ -167,49 +186,39 @@ void adopt_surplus_view(struct core *core, struct cloud_watch *watch)
     for (uint32_t i = 0; i < core->cluster->group_count; i++) {
         struct group *group = core->cluster->groups[i];
         struct group_life *life = group_life(core, group);
-        struct group_life_keep *keep = group_keep(core, group);
         if (!group->facts.managed || strcmp(group->facts.resource_identifier, watch->cluster) != 0)
             continue;
-        const struct vpsie_group_facts *of = vpsie_group_by_id(core, watch->cluster, life->vpsie_group_id);
         int32_t surplus = 0;
-        if (of != NULL) {
-            struct group_sum sum = owners_sum(core, watch, of->id);
-            surplus = of->nodes_count - sum.owned - sum.unsure - sum.open;
-            if (surplus == 0 && sum.unsure == 0 && sum.open == 0 &&
-                owners_count_changed(watch, of->id) <= core->now_ms - SURPLUS_SETTLED_MS) {
-                keep->nothing_over_ms = core->now_ms;
-                rule_out(core, watch, of->id);
-            }
+        for (uint32_t j = 0; j < life->pool_count; j++) {
+            view_pool(core, watch, &life->pools[j]);
+            surplus += life->pools[j].surplus;
         }
-        if (surplus < 0)
-            surplus = 0;
         if (surplus != life->surplus) {
-            keep->surplus_since_ms = core->now_ms;
             life->surplus = surplus;
             group_resolve(core, group); // it says so
         }
-        say_surplus(core, group, surplus);
+        for (uint32_t j = 0; j < life->pool_count; j++)
+            say_surplus(core, group, &life->pools[j]);
     }
 }
 
-uint32_t adopt_for(struct core *core, struct group *group, uint32_t count, uint64_t decision_id)
+uint32_t adopt_for(struct core *core, struct group *group, struct pool *pool, uint32_t count,
+                   uint64_t decision_id)
 {
-    struct group_life *life = group_life(core, group);
-    struct group_life_keep *keep = group_keep(core, group);
     struct cloud_watch *watch = cloud_watch_find(core, group->facts.resource_identifier);
-    if (watch == NULL || watch->suspect || watch->trusted == 0 || life->surplus <= 0 ||
-        core->now_ms < keep->surplus_since_ms + SURPLUS_SETTLED_MS)
+    if (watch == NULL || watch->suspect || watch->trusted == 0 || pool->surplus <= 0 ||
+        core->now_ms < pool->keep.surplus_since_ms + SURPLUS_SETTLED_MS)
         return 0;
-    const struct vpsie_group_facts *of = vpsie_group_by_id(core, watch->cluster, life->vpsie_group_id);
+    const struct vpsie_group_facts *of = vpsie_group_by_id(core, watch->cluster, pool->vpsie_group_id);
     if (of == NULL || owners_sum(core, watch, of->id).open > 0 ||
         owners_count_changed(watch, of->id) > core->now_ms - SURPLUS_SETTLED_MS)
         return 0;
     const struct cloud_cluster *cloud = cluster_cloud(core->cluster, watch->cluster);
     uint32_t *found = ARENA_ARRAY(core->out->arena, uint32_t, cloud->machine_count + 1);
-    uint32_t sure = certain(core, watch, group, of, (uint32_t)life->surplus, found), adopted = 0;
+    uint32_t sure = certain(core, watch, group, pool, of, found), adopted = 0;
     for (uint32_t i = 0; i < sure && adopted < count; i++) {
         const struct machine_facts *machine = &cloud->machines[found[i]];
-        if (!order_new_birth(core, group, decision_id, "metrics", machine))
+        if (!order_new_birth(core, group, pool, decision_id, "metrics", machine))
             continue;
         adopted++;
         char summary[300];

@@ -359,15 +359,30 @@ bool attribution_unlisted(struct life_private *p)
     return false;
 }
 
+// Of one VPSie group: machines that are counted, and those that open orders will bring.
+static int32_t total_of(struct life_private *p, const struct cloud_watch *watch,
+                        const struct vpsie_group_facts *group)
+{
+    struct group_sum sum = owners_sum(p->core, watch, group->id);
+    bool counts =
+        p->baseline->group_id == group->id && life_is_order(p) && p->life->step != LIFE_BASELINE_WRITE;
+    int32_t open = sum.open - counts;
+    int32_t counted = group->nodes_count - sum.owned - sum.unsure - baseline_of(p->baseline, group->id).least;
+    int32_t uncounted = open - (counted > 0 ? counted : 0);
+    return group->nodes_count + (uncounted > 0 ? uncounted : 0);
+}
+
 int32_t attribution_total(struct life_private *p)
 {
-    struct matching matching = matching_of(p);
-    if (matching.group == NULL)
-        return 0;
-    struct group_sum sum = owners_sum(p->core, matching.watch, matching.group->id);
-    int32_t open = sum.open - (life_is_order(p) && p->life->step != LIFE_BASELINE_WRITE);
-    int32_t counted = matching.group->nodes_count - sum.owned - sum.unsure -
-                      baseline_of(p->baseline, matching.group->id).least;
-    int32_t uncounted = open - (counted > 0 ? counted : 0);
-    return matching.group->nodes_count + (uncounted > 0 ? uncounted : 0);
+    struct core *core = p->core;
+    const struct cloud_watch *watch = cloud_watch_of(core, p->intention->facts.resource_identifier);
+    const struct group_life *life = group_life(core, p->intention->group);
+    int32_t total = 0;
+    for (uint32_t i = 0; i < life->pool_count; i++) {
+        const struct vpsie_group_facts *group =
+            vpsie_group_by_id(core, watch->cluster, life->pools[i].vpsie_group_id);
+        if (group != NULL)
+            total += total_of(p, watch, group);
+    }
+    return total;
 }

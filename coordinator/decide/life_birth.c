@@ -94,8 +94,8 @@ static char *new_name(struct core *core, const struct group *group, const struct
 
 // ---- asking
 
-bool order_new_birth(struct core *core, struct group *group, uint64_t decision_id, const char *reason,
-                     const struct machine_facts *adopt)
+bool order_new_birth(struct core *core, struct group *group, const struct pool *pool, uint64_t decision_id,
+                     const char *reason, const struct machine_facts *adopt)
 {
     struct life_shared *shared = core->life;
     char *name = new_name(core, group, adopt);
@@ -110,23 +110,54 @@ bool order_new_birth(struct core *core, struct group *group, uint64_t decision_i
                             .name = name,
                             .group = xstrdup(group->facts.name),
                             .decision_id = decision_id,
+                            .size_id = pool != NULL ? pool->size_id : 0,
                             .reason = life_intern(core, reason)};
     if (adopt != NULL) {
         birth->adopt = machine_name_of(core, adopt);
         birth->adopts = true;
-        birth->vpsie_group_id = group_life(core, group)->vpsie_group_id;
+        birth->vpsie_group_id = pool->vpsie_group_id;
     }
     shared->version++;
     return true;
 }
 
+static void order_of(struct core *core, struct group *group, struct pool *pool, uint32_t count,
+                     uint64_t decision_id, const char *reason)
+{
+    assert(core_may_write(core));
+    if (pool != NULL)
+        count -= adopt_for(core, group, pool, count, decision_id);
+    for (uint32_t i = 0; i < count; i++)
+        (void)order_new_birth(core, group, pool, decision_id, reason, NULL);
+}
+
 void life_order(struct core *core, struct group *group, uint32_t count, uint64_t decision_id,
                 const char *creation_reason)
 {
-    assert(core_may_write(core));
-    count -= adopt_for(core, group, count, decision_id);
-    for (uint32_t i = 0; i < count; i++)
-        (void)order_new_birth(core, group, decision_id, creation_reason, NULL);
+    struct pool *pool = life_pool(core, group, group_life(core, group)->size_id);
+    order_of(core, group, pool, count, decision_id, creation_reason);
+}
+
+void life_order_size(struct core *core, struct group *group, int64_t size_id, uint32_t count,
+                     uint64_t decision_id, const char *creation_reason)
+{
+    struct pool *pool = life_pool(core, group, size_id);
+    if (pool != NULL)
+        order_of(core, group, pool, count, decision_id, creation_reason);
+    else
+        core_note(core, NOTE_WARN, decision_id, arena_printf(core->out->arena, "group %s", group->facts.name),
+                  "machines of size %" PRId64 " cannot be had here: not ordered", size_id);
+}
+
+uint32_t life_unseen(const struct core *core, const struct group *group, int64_t size_id)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < core->life->birth_count; i++) {
+        const struct birth *birth = &core->life->births[i];
+        count += birth->size_id == size_id && strcmp(birth->group, group->facts.name) == 0 &&
+                 strcmp(birth->space, group->facts.space) == 0;
+    }
+    return count;
 }
 
 static struct labels birth_labels(struct arena *arena, const struct group *group)
@@ -169,7 +200,7 @@ static void create(struct core *core, struct birth *birth, struct group *group)
         .vpsie_instance_id = birth->adopt.id,
         .identifier = birth->adopts ? birth->adopt.identifier : "",
         .vpsie_group_id = birth->vpsie_group_id,
-        .instance_type = arena_printf(arena, "%" PRId64, group_life(core, group)->size_id),
+        .instance_type = arena_printf(arena, "%" PRId64, birth->size_id),
         .datacenter_id = arena_strdup(arena, of->datacenter_id),
         .resource_identifier = arena_strdup(arena, of->resource_identifier),
         .project = arena_strdup(arena, of->project),
@@ -238,7 +269,7 @@ static void refused(struct core *core, const struct birth *birth, const struct e
 {
     struct group *group = cluster_group(core->cluster, birth->space, birth->group);
     if (group != NULL)
-        group_back_off(core, group, false,
+        group_back_off(core, group, NULL, false,
                        arena_printf(core->out->arena, "the API server refuses the VPSieNode: %s",
                                     event->outcome.detail != NULL ? event->outcome.detail : ""));
 }

@@ -41,8 +41,10 @@ static const char *no_longer_wanted(const struct life_private *p)
         return "its NodeGroup is being deleted";
     if (p->core->now_ms > p->intention->facts.created_ms + p->core->config.appearance_bound_ms)
         return "it has waited for too long: what is needed is decided anew";
-    const struct group_life *life = group->decide;
-    if (life != NULL && life->backoff_until_ms > p->core->now_ms)
+    const struct pool *pool = pool_of(p->core, p);
+    if (pool == NULL && group_life(p->core, p->intention->group)->pool_count > 0)
+        return "machines of its size can no longer be had in its NodeGroup";
+    if (pool != NULL && pool->backoff_until_ms > p->core->now_ms)
         return "VPSie refuses orders of its NodeGroup for now";
     if (life_counts(p->core, group).total > (uint32_t)group->facts.max_nodes)
         return "its NodeGroup has maxNodes";
@@ -85,15 +87,16 @@ static bool my_turn(struct life_private *p, int64_t group_id)
     return true;
 }
 
-// After a refusal one order tries, and the others of its group wait for what becomes of it.
-static bool another_tries(struct life_private *p)
+// After a refusal one order tries, and the others of its pool wait for what becomes of it.
+static bool another_tries(struct life_private *p, const struct pool *pool)
 {
     const struct group *group = p->intention->group;
-    if (group_life(p->core, p->intention->group)->backoff_count == 0)
+    if (pool->backoff_count == 0)
         return false;
     for (uint32_t i = 0; i < group->intention_count; i++) {
-        const struct life *other = group->intentions[i]->decide;
-        if (other != p->life && other->step >= LIFE_BASELINE_LIST && other->step <= LIFE_CALL)
+        const struct life_private *other = life_private_of(group->intentions[i]);
+        if (other != p && other->life->step >= LIFE_BASELINE_LIST && other->life->step <= LIFE_CALL &&
+            pool_of(p->core, other) == pool)
             return true;
     }
     return false;
@@ -118,17 +121,18 @@ static void wait_turn(struct life_private *p)
         life_wait(p, "VPSie");
         return;
     }
-    if (!group_is_there(core, group)) {
+    struct pool *pool = pool_of(core, p);
+    if (pool == NULL || !group_is_there(core, group, pool)) {
         life_wait(p, "its VPSie group");
-        life_due(p, group_keep(core, group)->create_retry_ms);
+        life_due(p, pool != NULL ? pool->keep.create_retry_ms : INT64_MAX);
         return;
     }
-    if (another_tries(p)) {
+    if (another_tries(p, pool)) {
         life_wait(p, "another order of its NodeGroup, which tries after a refusal");
         life_due(p, core->now_ms + REPEAT_LEAST_MS);
         return;
     }
-    if (!my_turn(p, group_life(core, group)->vpsie_group_id))
+    if (!my_turn(p, pool->vpsie_group_id))
         return;
     life_step_to(p, LIFE_BASELINE_LIST, "VPSie's lists");
     p->round_needed = cloud_watch_ask(watch_of(p));
@@ -146,12 +150,12 @@ static void baseline_list(struct life_private *p)
     }
     if (watch->suspect || watch->trusted < p->round_needed)
         return;
-    int64_t group_id = group_life(p->core, p->intention->group)->vpsie_group_id;
-    if (group_id == 0) {
+    const struct pool *pool = pool_of(p->core, p);
+    if (pool == NULL || pool->vpsie_group_id == 0) {
         life_step_to(p, LIFE_WAIT_TURN, "its VPSie group");
         return;
     }
-    struct baseline *taken = baseline_take(p, watch, group_id, &why);
+    struct baseline *taken = baseline_take(p, watch, pool->vpsie_group_id, &why);
     if (taken == NULL) {
         life_wait(p, "%s", why);
         return;
@@ -229,7 +233,7 @@ static void call(struct life_private *p)
     int32_t most = p->intention->group->facts.max_nodes, there = attribution_total(p);
     if (there >= most) {
         p->mark = ORDER_NONE;
-        group_back_off(core, p->intention->group, false,
+        group_back_off(core, p->intention->group, NULL, false,
                        arena_printf(core->out->arena, "VPSie has %d machines for the group, maxNodes is %d",
                                     there, most));
         cancel(p, "its VPSie group has maxNodes");
@@ -285,8 +289,9 @@ static bool is_news(const struct life_private *p, const struct machine_facts *ma
 
 static void placed(struct life_private *p, const struct event *event)
 {
-    if (p->intention->group != NULL)
-        group_life(p->core, p->intention->group)->backoff_count = 0;
+    struct pool *pool = pool_of(p->core, p);
+    if (pool != NULL)
+        group_order_taken(p->core, p->intention->group, pool);
     if (event->outcome.machine_count == 1 && is_news(p, &event->outcome.machines[0])) {
         p->name = machine_name_of(p->core, &event->outcome.machines[0]);
         p->mark = ORDER_PLACED;
@@ -318,7 +323,7 @@ void order_take_answer(struct life_private *p, const struct event *event)
     default:
         life_fail(p, ORDER_REFUSED, "VPSie refused the order: %s", detail);
         if (group != NULL)
-            group_back_off(p->core, group, limited,
+            group_back_off(p->core, group, pool_of(p->core, p), limited,
                            arena_printf(p->core->out->arena, "VPSie refused an order: %s", detail));
         break;
     }
@@ -373,7 +378,7 @@ static void appear(struct life_private *p)
     life_fail(p, p->ours ? ORDER_NOT_PLACED : ORDER_NONE, "no machine appeared within %s%s", bound,
               p->ambiguous_said ? " that could be told apart from others" : "");
     if (group != NULL && p->ours)
-        group_back_off(core, group, false, "an order was accepted and no machine appeared");
+        group_back_off(core, group, pool_of(core, p), false, "an order was accepted and no machine appeared");
 }
 
 // Another coordinator has written its baseline here: it may have called.

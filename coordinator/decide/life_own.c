@@ -251,7 +251,8 @@ int64_t owners_group_of(struct core *core, const struct life_private *p)
         return p->baseline->group_id;
     if (p->intention->facts.vpsie_group_id != 0)
         return p->intention->facts.vpsie_group_id;
-    return p->intention->group != NULL ? group_life(core, p->intention->group)->vpsie_group_id : 0;
+    const struct pool *pool = pool_of(core, p);
+    return pool != NULL ? pool->vpsie_group_id : 0;
 }
 
 struct group_sum owners_sum(struct core *core, const struct cloud_watch *watch, int64_t group_id)

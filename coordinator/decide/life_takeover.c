@@ -66,6 +66,7 @@ static void derive_removal(struct life_private *p, enum removal_kind kind)
     if (facts->phase == INTENTION_DELETING) {
         p->deleting_ms = facts->deleted_ms;
         p->delete_called = true; // for all that is known
+        p->delete_called_ms = p->core->now_ms;
         life_step_to(p, LIFE_LAST_LIST, "a last look");
     } else if (kind == REMOVAL_VOLUNTARY) {
         // Its evidence died with the one who had it: undone, and decided anew.
@@ -160,8 +161,11 @@ void takeover_begin(struct core *core)
         struct group_life_keep *keep = group_keep(core, core->cluster->groups[i]);
         keep->finalizer_command = 0;
         keep->finalizer_retry_ms = 0;
-        keep->create_retry_ms = 0;
-        keep->nothing_over_ms = 0;
+        struct group_life *life = group_life(core, core->cluster->groups[i]);
+        for (uint32_t j = 0; j < life->pool_count; j++) {
+            life->pools[j].keep.create_retry_ms = 0;
+            life->pools[j].keep.nothing_over_ms = 0;
+        }
     }
     for (uint32_t i = 0; i < core->cluster->intention_count; i++)
         life_derive(life_private_of(core->cluster->intentions[i]));

@@ -29,6 +29,11 @@ struct decision {
     const char *group, *node; // "" when about none; owned
     char *summary;            // one line: "order 4 machines in general"; owned
     char *reason;             // one line: "22 pods need 14.2 cpu, 1.1 free"; owned
+    // What it changes, for who looks ahead: machines of one size that come to the group, nodes that go.
+    uint32_t machines;
+    int64_t size_id; // KubeSizeID, 0 when not known
+    char **leaving;  // names of nodes; owned
+    uint32_t leaving_count;
 };
 
 // ------------------------------------------------------------------------------------------------ why
@@ -116,12 +121,35 @@ struct life {
 };
 const char *life_step_name(enum life_step step);
 
+// One VPSie group of a NodeGroup: machines of one size. With kubeSizeID there is one, named as the NodeGroup;
+// without, one for each size that can be ordered, the first named as the NodeGroup, the others NAME-SIZE. It
+// is made at VPSie when the first machine of its size is ordered. Found anew with each of VPSie's lists: hold
+// no pointer to one beyond a step.
+struct pool {
+    int64_t size_id;          // boxsize_id: of the VPSie group once it is there (wins over the spec)
+    int64_t vpsie_group_id;   // numeric id, 0: not made yet
+    const char *name;         // of the VPSie group, interned
+    bool orderable;           // machines of this size can be had here (life_order_size())
+    int32_t surplus;          // machines in it above its intentions
+    int64_t backoff_until_ms; // orders refused: not before
+    char backoff_reason[200];
+    uint32_t backoff_count;
+    struct { // life_*.c only
+        int64_t create_retry_ms;
+        int64_t surplus_since_ms;
+        int32_t surplus_said;
+        int64_t nothing_over_ms; // when nothing was over for the last time in this term, 0: never yet
+    } keep;
+};
+
 // Hangs on group->decide.
 struct group_life {
-    int64_t vpsie_group_id;   // numeric id once known, 0 before
-    int64_t size_id;          // boxsize_id of the VPSie group (wins over the spec)
-    int32_t surplus;          // machines in the VPSie group above its intentions
-    int64_t backoff_until_ms; // orders refused: not before
+    struct pool *pools; // those that can be ordered and those that hold machines of its VPSieNodes
+    uint32_t pool_count;
+    int64_t vpsie_group_id;   // of the first pool: numeric id once known, 0 before
+    int64_t size_id;          // of the first pool, 0: nothing can be ordered
+    int32_t surplus;          // of all pools
+    int64_t backoff_until_ms; // no order of any size before: the soonest of the pools that can be ordered
     char backoff_reason[200];
     uint32_t backoff_count;
     int64_t last_scale_up_ms, last_scale_down_ms, last_failure_ms;
@@ -178,7 +206,10 @@ struct command *core_emit(struct core *core, enum command_kind kind, uint64_t de
 void core_wake_at(struct core *core, int64_t at_ms);
 struct decision *core_decide(struct core *core, enum decision_kind kind, const char *group, const char *node,
                              const char *summary, const char *reason);
-const struct decision *core_decision(const struct core *core, uint64_t id); // NULL when no longer kept
+// What a decision just made changes; told by whoever made it, whether it is done or withheld.
+void core_decision_brings(struct decision *decision, uint32_t machines, int64_t size_id);
+void core_decision_takes(struct decision *decision, const struct node *node); // call for each node
+const struct decision *core_decision(const struct core *core, uint64_t id);   // NULL when no longer kept
 // The n-th that this core made, from 0 to decision_count - 1; NULL when no longer kept.
 const struct decision *core_decision_made(const struct core *core, uint64_t n);
 void core_note(struct core *core, enum note_level level, uint64_t decision_id, const char *subject,
@@ -212,6 +243,18 @@ void life_advance(struct core *core);
 // checked limits.
 void life_order(struct core *core, struct group *group, uint32_t count, uint64_t decision_id,
                 const char *creation_reason);
+// The same with machines of one size: of the pool below, whose VPSie group is found or made. A size that the
+// NodeGroup cannot have is not ordered (a note says so). life_order() is this with the first pool's size.
+void life_order_size(struct core *core, struct group *group, int64_t size_id, uint32_t count,
+                     uint64_t decision_id, const char *creation_reason);
+// The pool that orders of this size go to; NULL: machines of this size cannot be had in this NodeGroup.
+struct pool *life_pool(struct core *core, struct group *group, int64_t size_id);
+// The size of an intention's machine, ordered or there, as VPSie's group says, else as it was asked for; 0:
+// not known.
+int64_t life_size(struct core *core, const struct intention *intention);
+// Machines of this size that were asked for and whose VPSieNode cannot be seen yet (they are in
+// life_counts().coming and are not in group->intentions).
+uint32_t life_unseen(const struct core *core, const struct group *group, int64_t size_id);
 // Begin to remove a node that is in service. False when it cannot begin (not in LIFE_READY, brake on).
 bool life_remove(struct core *core, struct node *node, enum removal_kind kind, uint64_t decision_id);
 // Is the node's machine in VPSie's list, as far as that list is trusted, and no other VPSieNode's too?

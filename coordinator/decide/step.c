@@ -47,6 +47,7 @@ static void free_group_decide(void *decide)
     struct group_life *life = decide;
     free(life->private_state);
     free(life->keep);
+    free(life->pools);
     free(life);
 }
 
