@@ -17,6 +17,9 @@ static void decision_free(struct decision *decision)
     free((char *)(uintptr_t)decision->node);
     free(decision->summary);
     free(decision->reason);
+    for (uint32_t i = 0; i < decision->leaving_count; i++)
+        free(decision->leaving[i]);
+    free(decision->leaving);
     free(decision);
 }
 
@@ -64,6 +67,21 @@ struct decision *core_decide(struct core *core, enum decision_kind kind, const c
     *place = decision;
     core->last_decided_ms = core->now_ms;
     return decision;
+}
+
+void core_decision_brings(struct decision *decision, uint32_t machines, int64_t size_id)
+{
+    decision->machines += machines;
+    decision->size_id = size_id;
+}
+
+void core_decision_takes(struct decision *decision, const struct node *node)
+{
+    uint32_t count = decision->leaving_count;
+    if ((count & (count - 1)) == 0) // room for a power of two
+        decision->leaving =
+            xrealloc_array(decision->leaving, count == 0 ? 1 : (size_t)count * 2, sizeof(char *));
+    decision->leaving[decision->leaving_count++] = xstrdup(node->name);
 }
 
 const struct decision *core_decision(const struct core *core, uint64_t id)

@@ -367,9 +367,12 @@ static void remove_of_group(struct shrink *shrink, struct group *group)
     if (!write && policy->dry_removal_hash == hash)
         return;
     policy->dry_removal_hash = write ? 0 : hash;
-    const struct decision *decision =
+    struct decision *decision =
         core_decide(core, DECISION_REMOVE, group->facts.name, removal.nodes == 1 ? removal.only : "",
                     removal.summary, removal.reason);
+    for (uint32_t i = 0; i < shrink->count; i++)
+        if (shrink->leavers[i].chosen && shrink->leavers[i].node->intention->group == group)
+            core_decision_takes(decision, shrink->leavers[i].node);
     uint64_t id = decision->id;
     core_note(core, NOTE_INFO, id, arena_printf(shrink->arena, "group %s", group->facts.name),
               "D%llu %s   %s%s%s%s", (unsigned long long)id, removal.summary, removal.reason,

@@ -163,7 +163,8 @@ static void order(struct look *look, struct candidate *candidate, uint32_t machi
         *decision_id = policy->dry_order_id;
         return; // said already, and nothing came of it
     }
-    const struct decision *decision = core_decide(core, DECISION_ORDER, name, "", summary, reason);
+    struct decision *decision = core_decide(core, DECISION_ORDER, name, "", summary, reason);
+    core_decision_brings(decision, machines, policy_size_id(core, candidate->group));
     *decision_id = decision->id;
     policy->dry_order_hash = look->write ? 0 : hash;
     policy->dry_order_id = decision->id;
