@@ -17,11 +17,12 @@ struct cluster *cluster_create(void)
 static void free_tables(struct cluster_tables *tables)
 {
     struct table *all[] = {
-        &tables->pods_by_name,       &tables->pods_by_uid,
-        &tables->nodes_by_name,      &tables->nodes_by_fold,
-        &tables->nodes_by_address,   &tables->nodes_by_intention,
-        &tables->intentions_by_name, &tables->intentions_by_node,
-        &tables->groups_by_name,     &tables->strays,
+        &tables->pods_by_name,        &tables->pods_by_uid,
+        &tables->nodes_by_name,       &tables->nodes_by_fold,
+        &tables->nodes_by_address,    &tables->nodes_by_intention,
+        &tables->intentions_by_name,  &tables->intentions_by_node,
+        &tables->groups_by_name,      &tables->strays,
+        &tables->attachments_by_node,
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         table_free(all[i]);
@@ -39,7 +40,9 @@ void cluster_destroy(struct cluster *cluster)
         node_free(cluster, cluster->nodes[i]);
     free(cluster->nodes);
     groups_free(cluster);
+    config_free(cluster);
     objects_free(cluster);
+    storage_free(cluster);
     cloud_free(cluster);
     free_tables(cluster->tables);
     strings_destroy(cluster->strings);

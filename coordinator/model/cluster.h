@@ -44,13 +44,16 @@
 
 struct pod_shape {                // one copy of what equal pods ask for; never changes once made
     struct pod_shape_facts facts; // deep, interned
+    const char *space;            // namespace of all its pods; NULL: not of a model (made by hand)
     uint64_t hash;
     uint32_t references;
     uint32_t id; // from 1, rises with every new shape: a deterministic order
-    uint32_t
-        kind_id; // the same for shapes that differ in nothing but labels; 0: not of a model (made by hand)
+    // The same for shapes that differ in nothing but labels and namespace: what such pods ask for themselves
+    // is the same, but the terms of other pods may tell them apart. 0: not of a model.
+    uint32_t kind_id;
     struct pod_kind *kind; // private
-    struct pod *pods;      // all pods of this shape that have a node, in no order that matters
+    // Its pods on nodes that we know (terminal ones left out), along shape_next, in no order that matters.
+    struct pod *pods;
 };
 
 struct pod {
@@ -64,7 +67,7 @@ struct pod {
     const char *unschedulable_message, *safe_local_volumes;
     const char **local_volumes;
     const char **claims;                     // names of PersistentVolumeClaims in its namespace
-    struct pod *shape_previous, *shape_next; // in shape->pods
+    struct pod *shape_previous, *shape_next; // in shape->pods, while it is there
     uint64_t sequence;                       // order of arrival in this model
     // decide/ keeps here what it said about a waiting pod; cleared when the pod changes
     const char *verdict; // interned for ever, "" when nothing was said
@@ -162,6 +165,27 @@ struct attachment {
     struct keep *memory; // private
 };
 
+struct space { // Namespace
+    struct namespace_facts facts;
+    struct keep *memory; // private; here and below
+};
+struct claim { // PersistentVolumeClaim
+    struct claim_facts facts;
+    struct keep *memory;
+};
+struct volume { // PersistentVolume
+    struct volume_facts facts;
+    struct keep *memory;
+};
+struct storage_class {
+    struct storage_class_facts facts;
+    struct keep *memory;
+};
+struct csi_node {
+    struct csi_node_facts facts;
+    struct keep *memory;
+};
+
 struct group {                     // NodeGroup
     struct nodegroup_facts facts;  // deep, interned
     struct intention **intentions; // sorted by (created_ms, name)
@@ -208,6 +232,16 @@ struct cluster {
     uint32_t daemonset_count, daemonset_capacity;
     struct attachment **attachments;
     uint32_t attachment_count, attachment_capacity;
+    struct space **spaces;
+    uint32_t space_count, space_capacity;
+    struct claim **claims;
+    uint32_t claim_count, claim_capacity;
+    struct volume **volumes;
+    uint32_t volume_count, volume_capacity;
+    struct storage_class **storage_classes;
+    uint32_t storage_class_count, storage_class_capacity;
+    struct csi_node **csi_nodes;
+    uint32_t csi_node_count, csi_node_capacity;
     struct group **groups;
     uint32_t group_count, group_capacity;
     struct intention **intentions;
@@ -225,9 +259,10 @@ struct cluster {
     uint32_t pod_count;          // all of them, terminal ones too
     struct config_facts *config; // NULL: no AutoscalerConfig
     // Rises with every change that can alter where pods fit or who wants what: anything about a node, budget,
-    // DaemonSet, group, intention or the config; of a pod all but ready and the scheduler's message; VPSie's
-    // sizes, prices and groups. Not with resource versions, statuses that we write, agents,
-    // VolumeAttachments, machines, nor with telling again what is known.
+    // DaemonSet, namespace, claim, volume, storage class, CSI node, group, intention or the config; of a pod
+    // all but ready and the scheduler's message; VPSie's sizes, prices and groups. Not with resource
+    // versions, statuses that we write, agents, VolumeAttachments, machines, nor with telling again what is
+    // known.
     uint64_t version;
     void (*free_group_decide)(void *decide); // set by decide/; may be NULL
     void (*free_intention_decide)(void *decide);
@@ -258,6 +293,12 @@ struct budget *cluster_put_budget(struct cluster *cluster, const struct budget_f
 struct daemonset *cluster_put_daemonset(struct cluster *cluster, const struct daemonset_facts *facts);
 struct attachment *cluster_put_attachment(struct cluster *cluster,
                                           const struct volume_attachment_facts *facts);
+struct space *cluster_put_space(struct cluster *cluster, const struct namespace_facts *facts);
+struct claim *cluster_put_claim(struct cluster *cluster, const struct claim_facts *facts);
+struct volume *cluster_put_volume(struct cluster *cluster, const struct volume_facts *facts);
+struct storage_class *cluster_put_storage_class(struct cluster *cluster,
+                                                const struct storage_class_facts *facts);
+struct csi_node *cluster_put_csi_node(struct cluster *cluster, const struct csi_node_facts *facts);
 struct group *cluster_put_group(struct cluster *cluster, const struct nodegroup_facts *facts);
 struct intention *cluster_put_intention(struct cluster *cluster, const struct intention_facts *facts);
 void cluster_put_config(struct cluster *cluster, const struct config_facts *facts); // NULL removes
@@ -284,6 +325,11 @@ bool cluster_remove_pod(struct cluster *cluster, const char *space, const char *
 bool cluster_remove_budget(struct cluster *cluster, const char *space, const char *name);
 bool cluster_remove_daemonset(struct cluster *cluster, const char *space, const char *name);
 bool cluster_remove_attachment(struct cluster *cluster, const char *name);
+bool cluster_remove_space(struct cluster *cluster, const char *name);
+bool cluster_remove_claim(struct cluster *cluster, const char *space, const char *name);
+bool cluster_remove_volume(struct cluster *cluster, const char *name);
+bool cluster_remove_storage_class(struct cluster *cluster, const char *name);
+bool cluster_remove_csi_node(struct cluster *cluster, const char *name);
 bool cluster_remove_group(struct cluster *cluster, const char *space, const char *name);
 bool cluster_remove_intention(struct cluster *cluster, const char *space, const char *name);
 
@@ -300,6 +346,11 @@ struct group *cluster_group(const struct cluster *cluster, const char *space,
                             const char *name); // space NULL: any, the first by namespace
 struct intention *cluster_intention(const struct cluster *cluster, const char *space,
                                     const char *name); // space NULL: the same
+struct space *cluster_space(const struct cluster *cluster, const char *name);
+struct claim *cluster_claim(const struct cluster *cluster, const char *space, const char *name);
+struct volume *cluster_volume(const struct cluster *cluster, const char *name);
+struct storage_class *cluster_storage_class(const struct cluster *cluster, const char *name);
+struct csi_node *cluster_csi_node(const struct cluster *cluster, const char *node_name);
 struct agent *cluster_agent(const struct cluster *cluster, const char *node_name);
 struct cloud_cluster *cluster_cloud(const struct cluster *cluster, const char *vpsie_cluster);
 struct cloud_offers *cluster_offers(const struct cluster *cluster, const char *datacenter_id);
@@ -318,5 +369,6 @@ const char *labels_get(const struct labels *labels,
 // As Kubernetes matches label selectors and node selectors: NotIn and DoesNotExist hold for an absent key; Gt
 // and Lt compare integers and hold for nothing else.
 bool requirement_matches(const struct requirement *requirement, const struct labels *labels);
+bool selector_matches(const struct selector *selector, const struct labels *labels);
 
 #endif

@@ -4,66 +4,11 @@
 
 #include "common/text.h"
 #include "coordinator/model/cluster_private.h"
-#include "coordinator/model/labels.h"
+#include "coordinator/model/group_facts.h"
 #include "coordinator/model/sorted.h"
 
-#define GROUP(member, kind)     FIELD(struct nodegroup_facts, member, kind)
-#define STATUS(member, kind)    FIELD_QUIET(struct nodegroup_facts, member, kind)
 #define INTENTION(member, kind) FIELD(struct intention_facts, member, kind)
-#define CONFIG(member, kind)    FIELD(struct config_facts, member, kind)
 #define COUNT(fields)           (sizeof(fields) / sizeof((fields)[0]))
-
-static const struct field policy_fields[] = {
-    FIELD(struct scale_policy_facts, enabled, FIELD_PLAIN),
-    FIELD(struct scale_policy_facts, stabilization_seconds, FIELD_PLAIN),
-    FIELD(struct scale_policy_facts, cpu_threshold_percent, FIELD_PLAIN),
-    FIELD(struct scale_policy_facts, memory_threshold_percent, FIELD_PLAIN),
-    FIELD(struct scale_policy_facts, cooldown_seconds, FIELD_PLAIN),
-};
-
-// Without the policies, the lists of words and the conditions, which are copied beside these.
-static const struct field group_fields[] = {
-    GROUP(space, FIELD_NAME),
-    GROUP(name, FIELD_NAME),
-    GROUP(uid, FIELD_TEXT),
-    GROUP(resource_version, FIELD_REVISION),
-    GROUP(generation, FIELD_PLAIN),
-    GROUP(created_ms, FIELD_PLAIN),
-    GROUP(deletion_ms, FIELD_PLAIN),
-    GROUP(labels, FIELD_LABELS),
-    GROUP(annotations, FIELD_ANNOTATIONS),
-    GROUP(managed, FIELD_PLAIN),
-    GROUP(has_finalizer, FIELD_PLAIN),
-    GROUP(min_nodes, FIELD_PLAIN),
-    GROUP(max_nodes, FIELD_PLAIN),
-    GROUP(datacenter_id, FIELD_VALUE),
-    GROUP(resource_identifier, FIELD_VALUE),
-    GROUP(project, FIELD_VALUE),
-    GROUP(kubernetes_version, FIELD_VALUE),
-    GROUP(os_image_id, FIELD_VALUE),
-    GROUP(preferred_instance_type, FIELD_VALUE),
-    GROUP(notes, FIELD_TEXT),
-    GROUP(allow_mixed_instances, FIELD_PLAIN),
-    GROUP(kube_size_id, FIELD_PLAIN),
-    GROUP(node_labels, FIELD_LABELS),
-    GROUP(node_taints, FIELD_TAINTS),
-    GROUP(tag_count, FIELD_PLAIN),
-    GROUP(spot_enabled, FIELD_PLAIN),
-    GROUP(multi_region_enabled, FIELD_PLAIN),
-    STATUS(status_vpsie_group_id, FIELD_PLAIN),
-    STATUS(status_desired_nodes, FIELD_PLAIN),
-    STATUS(status_last_scale_up_ms, FIELD_PLAIN),
-    STATUS(status_last_scale_down_ms, FIELD_PLAIN),
-    GROUP(invalid, FIELD_TEXT),
-};
-
-static const struct field condition_fields[] = {
-    FIELD(struct condition_facts, type, FIELD_NAME),
-    FIELD(struct condition_facts, status, FIELD_PLAIN),
-    FIELD(struct condition_facts, reason, FIELD_VALUE),
-    FIELD(struct condition_facts, message, FIELD_TEXT),
-    FIELD(struct condition_facts, transition_ms, FIELD_PLAIN),
-};
 
 static const struct field intention_fields[] = {
     INTENTION(space, FIELD_NAME),
@@ -98,24 +43,6 @@ static const struct field intention_fields[] = {
     INTENTION(last_error, FIELD_TEXT),
 };
 
-static const struct field config_fields[] = {
-    CONFIG(uid, FIELD_TEXT),
-    CONFIG(resource_version, FIELD_REVISION),
-    CONFIG(generation, FIELD_PLAIN),
-    CONFIG(paused, FIELD_PLAIN),
-    CONFIG(scale_up_cooldown_seconds, FIELD_PLAIN),
-    CONFIG(scale_down_cooldown_seconds, FIELD_PLAIN),
-    CONFIG(max_concurrent_scale_ups, FIELD_PLAIN),
-    CONFIG(max_concurrent_scale_downs, FIELD_PLAIN),
-    CONFIG(max_cluster_workers, FIELD_PLAIN),
-    CONFIG(unschedulable_grace_seconds, FIELD_PLAIN),
-    CONFIG(dynamic_groups, FIELD_PLAIN),
-    CONFIG(rebalancing, FIELD_PLAIN),
-    CONFIG(node_ready_timeout_seconds, FIELD_PLAIN),
-    CONFIG(pod_eviction_timeout_seconds, FIELD_PLAIN),
-    CONFIG(invalid, FIELD_TEXT),
-};
-
 static uint64_t text_hash(const char *text)
 {
     return hash_text(HASH_SEED, text);
@@ -123,55 +50,11 @@ static uint64_t text_hash(const char *text)
 
 // ---- groups
 
-static bool policy_differs(const struct scale_policy_facts *kept, const struct scale_policy_facts *told)
-{
-    return fields_compare(policy_fields, COUNT(policy_fields), kept, told) != FIELDS_SAME;
-}
-
-static bool conditions_differ(const struct nodegroup_facts *kept, const struct nodegroup_facts *told)
-{
-    if (kept->condition_count != told->condition_count)
-        return true;
-    for (uint32_t i = 0; i < kept->condition_count; i++) {
-        if (fields_compare(condition_fields, COUNT(condition_fields), &kept->conditions[i],
-                           &told->conditions[i]) != FIELDS_SAME)
-            return true;
-    }
-    return false;
-}
-
-static enum fields_difference compare_group(const struct nodegroup_facts *kept,
-                                            const struct nodegroup_facts *told)
-{
-    enum fields_difference difference = fields_compare(group_fields, COUNT(group_fields), kept, told);
-    if (policy_differs(&kept->scale_up, &told->scale_up) ||
-        policy_differs(&kept->scale_down, &told->scale_down) ||
-        !texts_equal(kept->offering_ids, kept->offering_count, told->offering_ids, told->offering_count) ||
-        !texts_equal(kept->ssh_key_ids, kept->ssh_key_count, told->ssh_key_ids, told->ssh_key_count))
-        return FIELDS_CHANGED;
-    if (difference < FIELDS_QUIET && conditions_differ(kept, told))
-        return FIELDS_QUIET;
-    return difference;
-}
-
-static void fill_group(struct cluster *cluster, struct group *group, const struct nodegroup_facts *told)
+static void fill_group(struct cluster *cluster, struct group *group, const struct nodegroup_facts *facts)
 {
     struct keep *old = group->memory;
     struct keep *keep = keep_create(cluster->strings, 2048);
-    struct nodegroup_facts *facts = &group->facts;
-    fields_copy(keep, group_fields, COUNT(group_fields), facts, told);
-    facts->scale_up = told->scale_up;
-    facts->scale_down = told->scale_down;
-    facts->offering_ids = keep_values(keep, told->offering_ids, told->offering_count);
-    facts->offering_count = told->offering_count;
-    facts->ssh_key_ids = keep_values(keep, told->ssh_key_ids, told->ssh_key_count);
-    facts->ssh_key_count = told->ssh_key_count;
-    struct condition_facts *conditions =
-        ARENA_ARRAY(keep->arena, struct condition_facts, told->condition_count);
-    for (uint32_t i = 0; i < told->condition_count; i++)
-        fields_copy(keep, condition_fields, COUNT(condition_fields), &conditions[i], &told->conditions[i]);
-    facts->conditions = conditions;
-    facts->condition_count = told->condition_count;
+    group_facts_keep(keep, &group->facts, facts);
     group->memory = keep;
     keep_destroy(old);
 }
@@ -213,11 +96,9 @@ struct group *cluster_put_group(struct cluster *cluster, const struct nodegroup_
     }
     if (group == NULL)
         return add_group(cluster, facts);
-    switch (compare_group(&group->facts, facts)) {
+    switch (group_facts_compare(&group->facts, facts)) {
     case FIELDS_SAME: break;
-    case FIELDS_REVISION:
-        fields_copy_revision(group_fields, COUNT(group_fields), &group->facts, facts);
-        break;
+    case FIELDS_REVISION: group_facts_keep_revision(&group->facts, facts); break;
     case FIELDS_QUIET: fill_group(cluster, group, facts); break;
     case FIELDS_CHANGED:
         fill_group(cluster, group, facts);
@@ -231,7 +112,7 @@ static void free_group(struct cluster *cluster, struct group *group)
 {
     if (group->decide != NULL && cluster->free_group_decide != NULL)
         cluster->free_group_decide(group->decide);
-    fields_free_revision(group_fields, COUNT(group_fields), &group->facts);
+    group_facts_free_revision(&group->facts);
     keep_destroy(group->memory);
     free(group->intentions);
     free(group);
@@ -380,40 +261,6 @@ struct intention *cluster_intention(const struct cluster *cluster, const char *s
     return best;
 }
 
-// ---- the AutoscalerConfig
-
-static void remove_config(struct cluster *cluster)
-{
-    fields_free_revision(config_fields, COUNT(config_fields), cluster->config);
-    keep_destroy(cluster->tables->config_memory);
-    cluster->tables->config_memory = NULL;
-    cluster->config = NULL;
-}
-
-void cluster_put_config(struct cluster *cluster, const struct config_facts *facts)
-{
-    assert(cluster != NULL);
-    if (cluster->config != NULL && facts != NULL) {
-        enum fields_difference difference =
-            fields_compare(config_fields, COUNT(config_fields), cluster->config, facts);
-        if (difference <= FIELDS_REVISION) {
-            fields_copy_revision(config_fields, COUNT(config_fields), cluster->config, facts);
-            return;
-        }
-    }
-    if (cluster->config == NULL && facts == NULL)
-        return;
-    if (cluster->config != NULL)
-        remove_config(cluster);
-    if (facts != NULL) {
-        struct keep *keep = keep_create(cluster->strings, 512);
-        cluster->config = ARENA_NEW(keep->arena, struct config_facts);
-        fields_copy(keep, config_fields, COUNT(config_fields), cluster->config, facts);
-        cluster->tables->config_memory = keep;
-    }
-    cluster->version++;
-}
-
 void groups_free(struct cluster *cluster)
 {
     for (uint32_t i = 0; i < cluster->group_count; i++)
@@ -422,6 +269,4 @@ void groups_free(struct cluster *cluster)
         free_intention(cluster, cluster->intentions[i]);
     free(cluster->groups);
     free(cluster->intentions);
-    if (cluster->config != NULL)
-        remove_config(cluster);
 }

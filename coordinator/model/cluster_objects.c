@@ -127,7 +127,7 @@ struct daemonset *cluster_put_daemonset(struct cluster *cluster, const struct da
     assert(cluster != NULL && facts != NULL && is_given(facts->name));
     struct object_key key = {facts->space, facts->name};
     uint32_t position;
-    struct pod_shape *shape = shapes_hold(&cluster->tables->shapes, &facts->shape);
+    struct pod_shape *shape = shapes_hold(&cluster->tables->shapes, facts->space, &facts->shape);
     struct daemonset *daemonset;
     if (sorted_find(cluster->daemonsets, cluster->daemonset_count, &key, compare_daemonset, &position)) {
         daemonset = cluster->daemonsets[position];
@@ -177,6 +177,9 @@ static void fill_attachment(struct cluster *cluster, struct attachment *attachme
 {
     struct keep *keep = keep_create(cluster->strings, 256);
     struct keep *old = attachment->memory;
+    struct table *by_node = &cluster->tables->attachments_by_node;
+    if (old != NULL)
+        table_remove(by_node, hash_text(HASH_SEED, attachment->node_name), attachment);
     *attachment = (struct attachment){
         .name = keep_text(keep, facts->name),
         .node_name = keep_name(keep, facts->node_name),
@@ -184,6 +187,7 @@ static void fill_attachment(struct cluster *cluster, struct attachment *attachme
         .attached = facts->attached,
         .memory = keep,
     };
+    table_insert(by_node, hash_text(HASH_SEED, attachment->node_name), attachment);
     keep_destroy(old);
 }
 
@@ -219,7 +223,10 @@ bool cluster_remove_attachment(struct cluster *cluster, const char *name)
     uint32_t position;
     if (!sorted_find(cluster->attachments, cluster->attachment_count, name, compare_attachment, &position))
         return false;
-    free_attachment(cluster->attachments[position]);
+    struct attachment *attachment = cluster->attachments[position];
+    table_remove(&cluster->tables->attachments_by_node, hash_text(HASH_SEED, attachment->node_name),
+                 attachment);
+    free_attachment(attachment);
     sorted_remove(cluster->attachments, &cluster->attachment_count, position);
     return true;
 }

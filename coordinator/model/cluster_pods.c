@@ -28,6 +28,27 @@ static void recount(struct node *node)
     }
 }
 
+// The shape's list holds exactly the pods that are counted on a node.
+static void shape_gains(struct pod *pod)
+{
+    pod->shape_previous = NULL;
+    pod->shape_next = pod->shape->pods;
+    if (pod->shape->pods != NULL)
+        pod->shape->pods->shape_previous = pod;
+    pod->shape->pods = pod;
+}
+
+static void shape_loses(struct pod *pod)
+{
+    if (pod->shape_previous == NULL)
+        pod->shape->pods = pod->shape_next;
+    else
+        pod->shape_previous->shape_next = pod->shape_next;
+    if (pod->shape_next != NULL)
+        pod->shape_next->shape_previous = pod->shape_previous;
+    pod->shape_previous = pod->shape_next = NULL;
+}
+
 static void count_pod(struct pod *pod)
 {
     assert(!pod->counted);
@@ -35,6 +56,7 @@ static void count_pod(struct pod *pod)
         return;
     resources_add(&pod->node->requested, &pod->shape->facts.requests);
     pod->node->pod_count++;
+    shape_gains(pod);
     pod->counted = true;
 }
 
@@ -44,6 +66,7 @@ static void uncount_pod(struct pod *pod)
         return;
     pod->counted = false;
     pod->node->pod_count--;
+    shape_loses(pod);
     if (resources_saturated(&pod->node->requested))
         recount(pod->node);
     else
@@ -184,6 +207,8 @@ void pods_give_away(struct cluster *cluster, struct node *node)
     stray->last_pod = node->last_pod;
     for (struct pod *pod = node->pods; pod != NULL; pod = pod->next) {
         pod->node = NULL;
+        if (pod->counted)
+            shape_loses(pod);
         pod->counted = false;
         stray->pod_count++;
     }
@@ -210,24 +235,26 @@ static void replace_value(struct strings *strings, const char **to, const char *
     *to = held;
 }
 
-static void free_local_volumes(struct strings *strings, struct pod *pod)
+// A pod's list of names: of local volumes, of claims.
+static void free_names(struct strings *strings, const char ***names, uint32_t *count)
 {
-    for (uint32_t i = 0; i < pod->local_volume_count; i++)
-        strings_release(strings, pod->local_volumes[i]);
-    free(pod->local_volumes);
-    pod->local_volumes = NULL;
-    pod->local_volume_count = 0;
+    for (uint32_t i = 0; i < *count; i++)
+        strings_release(strings, (*names)[i]);
+    free(*names);
+    *names = NULL;
+    *count = 0;
 }
 
-static void copy_local_volumes(struct strings *strings, struct pod *pod, const struct pod_facts *facts)
+static void copy_names(struct strings *strings, const char ***names, uint32_t *count, const char *const *told,
+                       uint32_t told_count)
 {
-    free_local_volumes(strings, pod);
-    if (facts->local_volume_count == 0)
+    free_names(strings, names, count);
+    if (told_count == 0)
         return;
-    pod->local_volumes = xcalloc(facts->local_volume_count, sizeof(*pod->local_volumes));
-    for (uint32_t i = 0; i < facts->local_volume_count; i++)
-        pod->local_volumes[i] = strings_hold(strings, facts->local_volumes[i]);
-    pod->local_volume_count = facts->local_volume_count;
+    *names = xcalloc(told_count, sizeof(**names));
+    for (uint32_t i = 0; i < told_count; i++)
+        (*names)[i] = strings_hold(strings, told[i]);
+    *count = told_count;
 }
 
 // Name and uid never change in a pod's life: they lie behind it, in one piece of memory.
@@ -271,7 +298,9 @@ static void fill(struct cluster *cluster, struct pod *pod, const struct pod_fact
     pod->deletion_ms = facts->deletion_ms;
     pod->grace_seconds = facts->grace_seconds;
     copy_text(&pod->safe_local_volumes, facts->safe_local_volumes);
-    copy_local_volumes(strings, pod, facts);
+    copy_names(strings, &pod->local_volumes, &pod->local_volume_count, facts->local_volumes,
+               facts->local_volume_count);
+    copy_names(strings, &pod->claims, &pod->claim_count, facts->claims, facts->claim_count);
     pod->phase = facts->phase;
     pod->safe_to_evict = facts->safe_to_evict;
     pod->mirror = facts->mirror;
@@ -306,7 +335,8 @@ static bool same(const struct pod *pod, const struct pod_facts *facts, const str
            words_equal(pod->controller_uid, facts->controller_uid) &&
            words_equal(pod->safe_local_volumes, facts->safe_local_volumes) &&
            texts_equal(pod->local_volumes, pod->local_volume_count, facts->local_volumes,
-                       facts->local_volume_count);
+                       facts->local_volume_count) &&
+           texts_equal(pod->claims, pod->claim_count, facts->claims, facts->claim_count);
 }
 
 static void update(struct cluster *cluster, struct pod *pod, const struct pod_facts *facts,
@@ -333,7 +363,7 @@ struct pod *cluster_put_pod(struct cluster *cluster, const struct pod_facts *fac
     }
     if (pod == NULL && cluster->pod_count >= FACTS_PODS_MAX)
         return NULL;
-    struct pod_shape *shape = shapes_hold(&cluster->tables->shapes, &facts->shape);
+    struct pod_shape *shape = shapes_hold(&cluster->tables->shapes, facts->space, &facts->shape);
     if (pod == NULL) {
         pod = create(cluster, facts);
         fill(cluster, pod, facts, shape);
@@ -354,7 +384,8 @@ static void free_pod(struct cluster *cluster, struct pod *pod)
     shapes_release(&cluster->tables->shapes, pod->shape);
     strings_release(cluster->strings, pod->controller_name);
     strings_release(cluster->strings, pod->controller_uid);
-    free_local_volumes(cluster->strings, pod);
+    free_names(cluster->strings, &pod->local_volumes, &pod->local_volume_count);
+    free_names(cluster->strings, &pod->claims, &pod->claim_count);
     copy_text(&pod->unschedulable_message, "");
     copy_text(&pod->safe_local_volumes, "");
     free(pod);

@@ -15,9 +15,11 @@ struct cluster_tables {
     struct table nodes_by_intention;                     // the intention that the node's label names
     struct table intentions_by_name, intentions_by_node; // the node that the intention names
     struct table groups_by_name;
+    struct table attachments_by_node;
     struct table strays;
     struct shapes shapes;
     struct keep *config_memory;
+    struct nodegroup_facts *config_defaults; // in it; NULL without
     uint64_t pod_sequence;
 };
 
@@ -54,6 +56,8 @@ void group_lose_intention(struct intention *intention);
 // cluster_groups.c, cluster_objects.c, cluster_agents.c, cluster_cloud.c
 void groups_free(struct cluster *cluster);
 void objects_free(struct cluster *cluster);
+void config_free(struct cluster *cluster);  // cluster_config.c
+void storage_free(struct cluster *cluster); // cluster_storage.c
 void agents_free(struct cluster *cluster);
 void agent_forget(struct cluster *cluster, const char *node_name);
 void cloud_free(struct cluster *cluster);

@@ -138,7 +138,7 @@ const struct requirement *keep_requirements(struct keep *keep, const struct requ
     return copy;
 }
 
-static const struct node_term *keep_terms(struct keep *keep, const struct node_term *terms, uint32_t count)
+const struct node_term *keep_node_terms(struct keep *keep, const struct node_term *terms, uint32_t count)
 {
     if (count == 0)
         return NULL;
@@ -165,14 +165,71 @@ static const struct toleration *keep_tolerations(struct keep *keep, const struct
     return copy;
 }
 
+static struct selector keep_selector(struct keep *keep, const struct selector *selector)
+{
+    struct selector copy = *selector;
+    copy.requirements = keep_requirements(keep, selector->requirements, selector->requirement_count);
+    return copy;
+}
+
+static const struct pod_term *keep_pod_terms(struct keep *keep, const struct pod_term *terms, uint32_t count)
+{
+    if (count == 0)
+        return NULL;
+    struct pod_term *copy = ARENA_ARRAY(keep->arena, struct pod_term, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const char **spaces = ARENA_ARRAY(keep->arena, const char *, terms[i].space_count);
+        for (uint32_t j = 0; j < terms[i].space_count; j++)
+            spaces[j] = keep_name(keep, terms[i].spaces[j]);
+        copy[i] = (struct pod_term){
+            .topology_key = keep_name(keep, terms[i].topology_key),
+            .selector = keep_selector(keep, &terms[i].selector),
+            .spaces = spaces,
+            .space_count = terms[i].space_count,
+            .space_selector = keep_selector(keep, &terms[i].space_selector),
+        };
+    }
+    return copy;
+}
+
+static const struct spread_constraint *keep_spread(struct keep *keep, const struct pod_shape_facts *facts)
+{
+    if (facts->spread_count == 0)
+        return NULL;
+    struct spread_constraint *copy = ARENA_ARRAY(keep->arena, struct spread_constraint, facts->spread_count);
+    for (uint32_t i = 0; i < facts->spread_count; i++) {
+        copy[i] = facts->spread[i];
+        copy[i].topology_key = keep_name(keep, facts->spread[i].topology_key);
+        copy[i].space = keep_name(keep, facts->spread[i].space);
+        copy[i].selector = keep_selector(keep, &facts->spread[i].selector);
+    }
+    return copy;
+}
+
+static const struct host_port *keep_ports(struct keep *keep, const struct pod_shape_facts *facts)
+{
+    if (facts->host_port_count == 0)
+        return NULL;
+    struct host_port *copy = ARENA_ARRAY(keep->arena, struct host_port, facts->host_port_count);
+    for (uint32_t i = 0; i < facts->host_port_count; i++) {
+        copy[i] = facts->host_ports[i];
+        copy[i].ip = keep_value(keep, facts->host_ports[i].ip);
+    }
+    return copy;
+}
+
 struct pod_shape_facts keep_shape_facts(struct keep *keep, const struct pod_shape_facts *facts)
 {
     struct pod_shape_facts copy = *facts;
     copy.requests = keep_resources(keep, &facts->requests);
     copy.labels = (struct labels){0};
     copy.node_selector = keep_labels(keep, &facts->node_selector);
-    copy.affinity_terms = keep_terms(keep, facts->affinity_terms, facts->affinity_term_count);
+    copy.affinity_terms = keep_node_terms(keep, facts->affinity_terms, facts->affinity_term_count);
     copy.tolerations = keep_tolerations(keep, facts->tolerations, facts->toleration_count);
+    copy.pod_affinity = keep_pod_terms(keep, facts->pod_affinity, facts->pod_affinity_count);
+    copy.pod_anti_affinity = keep_pod_terms(keep, facts->pod_anti_affinity, facts->pod_anti_affinity_count);
+    copy.spread = keep_spread(keep, facts);
+    copy.host_ports = keep_ports(keep, facts);
     copy.scheduler_name = keep_name(keep, facts->scheduler_name);
     return copy;
 }

@@ -29,6 +29,7 @@ struct resources keep_resources(struct keep *keep, const struct resources *resou
 const struct requirement *keep_requirements(struct keep *keep, const struct requirement *requirements,
                                             uint32_t count);
 const char *const *keep_values(struct keep *keep, const char *const *values, uint32_t count);
+const struct node_term *keep_node_terms(struct keep *keep, const struct node_term *terms, uint32_t count);
 // All of it but the labels, which stay empty (shapes.h).
 struct pod_shape_facts keep_shape_facts(struct keep *keep, const struct pod_shape_facts *facts);
 

@@ -64,6 +64,17 @@ bool requirement_matches(const struct requirement *requirement, const struct lab
     return false;
 }
 
+bool selector_matches(const struct selector *selector, const struct labels *labels)
+{
+    if (selector->nothing)
+        return false;
+    for (uint32_t i = 0; i < selector->requirement_count; i++) {
+        if (!requirement_matches(&selector->requirements[i], labels))
+            return false;
+    }
+    return true;
+}
+
 bool words_equal(const char *a, const char *b)
 {
     if (a == b)
@@ -121,16 +132,66 @@ bool requirements_equal(const struct requirement *a, uint32_t a_count, const str
     return true;
 }
 
-static bool terms_equal(const struct pod_shape_facts *a, const struct pod_shape_facts *b)
+bool node_terms_equal(const struct node_term *a, uint32_t a_count, const struct node_term *b,
+                      uint32_t b_count)
 {
-    if (a->has_affinity != b->has_affinity || a->affinity_term_count != b->affinity_term_count)
+    if (a_count != b_count)
         return false;
-    for (uint32_t i = 0; i < a->affinity_term_count; i++) {
-        const struct node_term *left = &a->affinity_terms[i];
-        const struct node_term *right = &b->affinity_terms[i];
-        if (!requirements_equal(left->expressions, left->expression_count, right->expressions,
-                                right->expression_count) ||
-            !requirements_equal(left->fields, left->field_count, right->fields, right->field_count))
+    for (uint32_t i = 0; i < a_count; i++) {
+        if (!requirements_equal(a[i].expressions, a[i].expression_count, b[i].expressions,
+                                b[i].expression_count) ||
+            !requirements_equal(a[i].fields, a[i].field_count, b[i].fields, b[i].field_count))
+            return false;
+    }
+    return true;
+}
+
+static bool selectors_equal(const struct selector *a, const struct selector *b)
+{
+    return a->nothing == b->nothing &&
+           requirements_equal(a->requirements, a->requirement_count, b->requirements, b->requirement_count);
+}
+
+static bool pod_terms_equal(const struct pod_term *a, uint32_t a_count, const struct pod_term *b,
+                            uint32_t b_count)
+{
+    if (a_count != b_count)
+        return false;
+    for (uint32_t i = 0; i < a_count; i++) {
+        if (!words_equal(a[i].topology_key, b[i].topology_key) ||
+            !selectors_equal(&a[i].selector, &b[i].selector) ||
+            !texts_equal(a[i].spaces, a[i].space_count, b[i].spaces, b[i].space_count) ||
+            !selectors_equal(&a[i].space_selector, &b[i].space_selector))
+            return false;
+    }
+    return true;
+}
+
+static bool spreads_equal(const struct pod_shape_facts *a, const struct pod_shape_facts *b)
+{
+    if (a->spread_count != b->spread_count)
+        return false;
+    for (uint32_t i = 0; i < a->spread_count; i++) {
+        const struct spread_constraint *left = &a->spread[i];
+        const struct spread_constraint *right = &b->spread[i];
+        if (left->max_skew != right->max_skew || left->min_domains != right->min_domains ||
+            left->honor_affinity != right->honor_affinity || left->honor_taints != right->honor_taints ||
+            !words_equal(left->topology_key, right->topology_key) ||
+            !words_equal(left->space, right->space) || !selectors_equal(&left->selector, &right->selector))
+            return false;
+    }
+    return true;
+}
+
+static bool ports_equal(const struct pod_shape_facts *a, const struct pod_shape_facts *b)
+{
+    if (a->host_port_count != b->host_port_count)
+        return false;
+    for (uint32_t i = 0; i < a->host_port_count; i++) {
+        const struct host_port *left = &a->host_ports[i];
+        const struct host_port *right = &b->host_ports[i];
+        if (left->port != right->port || left->protocol != right->protocol ||
+            !words_equal(left->ip, right->ip))
             return false;
     }
     return true;
@@ -155,8 +216,14 @@ bool shape_facts_equal_but_labels(const struct pod_shape_facts *a, const struct 
 {
     return a->needs == b->needs && a->priority == b->priority &&
            resources_equal(&a->requests, &b->requests) &&
-           labels_equal(&a->node_selector, &b->node_selector) && terms_equal(a, b) &&
-           tolerations_equal(a, b) && words_equal(a->scheduler_name, b->scheduler_name);
+           labels_equal(&a->node_selector, &b->node_selector) && a->has_affinity == b->has_affinity &&
+           node_terms_equal(a->affinity_terms, a->affinity_term_count, b->affinity_terms,
+                            b->affinity_term_count) &&
+           tolerations_equal(a, b) && words_equal(a->scheduler_name, b->scheduler_name) &&
+           pod_terms_equal(a->pod_affinity, a->pod_affinity_count, b->pod_affinity, b->pod_affinity_count) &&
+           pod_terms_equal(a->pod_anti_affinity, a->pod_anti_affinity_count, b->pod_anti_affinity,
+                           b->pod_anti_affinity_count) &&
+           spreads_equal(a, b) && ports_equal(a, b);
 }
 
 uint64_t labels_hash(uint64_t seed, const struct labels *labels)
@@ -196,6 +263,54 @@ static uint64_t hash_requests(uint64_t hash, const struct resources *requests)
     return hash;
 }
 
+static uint64_t hash_selector(uint64_t hash, const struct selector *selector)
+{
+    hash = hash_number(hash, selector->nothing);
+    return hash_requirements(hash, selector->requirements, selector->requirement_count);
+}
+
+static uint64_t hash_pod_terms(uint64_t hash, const struct pod_term *terms, uint32_t count)
+{
+    hash = hash_number(hash, count);
+    for (uint32_t i = 0; i < count; i++) {
+        hash = hash_text(hash, terms[i].topology_key);
+        hash = hash_selector(hash, &terms[i].selector);
+        hash = hash_selector(hash, &terms[i].space_selector);
+        hash = hash_number(hash, terms[i].space_count);
+        for (uint32_t j = 0; j < terms[i].space_count; j++)
+            hash = hash_text(hash, terms[i].spaces[j]);
+    }
+    return hash;
+}
+
+static uint64_t hash_spreads(uint64_t hash, const struct pod_shape_facts *facts)
+{
+    hash = hash_number(hash, facts->spread_count);
+    for (uint32_t i = 0; i < facts->spread_count; i++) {
+        const struct spread_constraint *spread = &facts->spread[i];
+        hash = hash_text(hash, spread->topology_key);
+        hash = hash_selector(hash, &spread->selector);
+        hash = hash_text(hash, spread->space);
+        hash = hash_number(hash, (uint64_t)spread->max_skew);
+        hash = hash_number(hash, (uint64_t)spread->min_domains);
+        hash = hash_number(hash, (spread->honor_affinity ? 2u : 0u) + (spread->honor_taints ? 1u : 0u));
+    }
+    return hash;
+}
+
+static uint64_t hash_tolerations(uint64_t hash, const struct pod_shape_facts *facts)
+{
+    hash = hash_number(hash, facts->toleration_count);
+    for (uint32_t i = 0; i < facts->toleration_count; i++) {
+        const struct toleration *toleration = &facts->tolerations[i];
+        hash = hash_text(hash, toleration->key);
+        hash = hash_text(hash, toleration->value);
+        hash = hash_number(hash, (uint64_t)toleration->operator* 64 + toleration->effect * UINT64_C(2) +
+                                     (toleration->any_effect ? 1u : 0u));
+    }
+    return hash;
+}
+
 uint64_t shape_facts_hash_but_labels(const struct pod_shape_facts *facts)
 {
     uint64_t hash = hash_requests(HASH_SEED, &facts->requests);
@@ -206,13 +321,14 @@ uint64_t shape_facts_hash_but_labels(const struct pod_shape_facts *facts)
         hash = hash_requirements(hash, term->expressions, term->expression_count);
         hash = hash_requirements(hash, term->fields, term->field_count);
     }
-    hash = hash_number(hash, facts->toleration_count);
-    for (uint32_t i = 0; i < facts->toleration_count; i++) {
-        const struct toleration *toleration = &facts->tolerations[i];
-        hash = hash_text(hash, toleration->key);
-        hash = hash_text(hash, toleration->value);
-        hash = hash_number(hash, (uint64_t)toleration->operator* 64 + toleration->effect * UINT64_C(2) +
-                                     (toleration->any_effect ? 1u : 0u));
+    hash = hash_tolerations(hash, facts);
+    hash = hash_pod_terms(hash, facts->pod_affinity, facts->pod_affinity_count);
+    hash = hash_pod_terms(hash, facts->pod_anti_affinity, facts->pod_anti_affinity_count);
+    hash = hash_spreads(hash, facts);
+    hash = hash_number(hash, facts->host_port_count);
+    for (uint32_t i = 0; i < facts->host_port_count; i++) {
+        hash = hash_text(hash, facts->host_ports[i].ip);
+        hash = hash_number(hash, (uint64_t)facts->host_ports[i].port * 4 + facts->host_ports[i].protocol);
     }
     hash = hash_number(hash, facts->needs);
     hash = hash_number(hash, (uint64_t)facts->priority);

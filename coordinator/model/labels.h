@@ -13,6 +13,8 @@ bool taints_equal(const struct taints *a, const struct taints *b);
 bool texts_equal(const char *const *a, uint32_t a_count, const char *const *b, uint32_t b_count);
 bool requirements_equal(const struct requirement *a, uint32_t a_count, const struct requirement *b,
                         uint32_t b_count);
+bool node_terms_equal(const struct node_term *a, uint32_t a_count, const struct node_term *b,
+                      uint32_t b_count);
 bool shape_facts_equal_but_labels(const struct pod_shape_facts *a, const struct pod_shape_facts *b);
 // Equal facts give equal hashes; labels apart.
 uint64_t shape_facts_hash_but_labels(const struct pod_shape_facts *facts);

@@ -34,7 +34,7 @@ static void kind_release(struct shapes *shapes, struct pod_kind *kind)
     keep_destroy(kind->keep);
 }
 
-static struct pod_shape *create(struct shapes *shapes, const struct pod_shape_facts *facts,
+static struct pod_shape *create(struct shapes *shapes, const char *space, const struct pod_shape_facts *facts,
                                 struct pod_kind *kind, uint64_t hash)
 {
     struct pod_shape *shape = xcalloc(1, sizeof(*shape) + facts->labels.count * sizeof(struct label));
@@ -45,6 +45,7 @@ static struct pod_shape *create(struct shapes *shapes, const struct pod_shape_fa
     }
     shape->facts = kind->facts;
     shape->facts.labels = (struct labels){.items = labels, .count = facts->labels.count};
+    shape->space = strings_intern(shapes->strings, space);
     shape->hash = hash;
     shape->references = 1;
     shape->id = ++shapes->last_shape_id;
@@ -54,19 +55,20 @@ static struct pod_shape *create(struct shapes *shapes, const struct pod_shape_fa
     return shape;
 }
 
-struct pod_shape *shapes_hold(struct shapes *shapes, const struct pod_shape_facts *facts)
+struct pod_shape *shapes_hold(struct shapes *shapes, const char *space, const struct pod_shape_facts *facts)
 {
     uint64_t kind_hash = shape_facts_hash_but_labels(facts);
-    uint64_t hash = labels_hash(kind_hash, &facts->labels);
+    uint64_t hash = labels_hash(hash_text(kind_hash, space), &facts->labels);
     struct pod_shape *shape;
     for (uint32_t cursor = 0; (shape = table_next(&shapes->shapes, hash, &cursor)) != NULL;) {
-        if (shape->hash == hash && labels_equal(&shape->facts.labels, &facts->labels) &&
+        if (shape->hash == hash && words_equal(shape->space, space) &&
+            labels_equal(&shape->facts.labels, &facts->labels) &&
             shape_facts_equal_but_labels(&shape->facts, facts)) {
             shape->references++;
             return shape;
         }
     }
-    return create(shapes, facts, kind_hold(shapes, facts, kind_hash), hash);
+    return create(shapes, space, facts, kind_hold(shapes, facts, kind_hash), hash);
 }
 
 void shapes_release(struct shapes *shapes, struct pod_shape *shape)

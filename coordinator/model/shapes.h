@@ -1,6 +1,7 @@
 // What this room is for: one copy of what equal pods ask for. What it knows: two levels: a kind is all that
-// the scheduler's filters look at for the pod alone, a shape is a kind with labels; pods of a StatefulSet
-// differ in labels only. What it may not do: know pods.
+// the pod itself asks for, its terms about other pods included; a shape is a kind with labels and a
+// namespace, by which the terms of others find it; pods of a StatefulSet differ in labels only. What it may
+// not do: know pods.
 #ifndef VPSIE_COORDINATOR_MODEL_SHAPES_H
 #define VPSIE_COORDINATOR_MODEL_SHAPES_H
 
@@ -22,8 +23,8 @@ struct shapes { // zero-initialise, but for the strings
     uint32_t last_shape_id, last_kind_id;
 };
 
-// The one shape of these facts, with a reference for the caller.
-struct pod_shape *shapes_hold(struct shapes *shapes, const struct pod_shape_facts *facts);
+// The one shape of these facts in this namespace, with a reference for the caller.
+struct pod_shape *shapes_hold(struct shapes *shapes, const char *space, const struct pod_shape_facts *facts);
 void shapes_release(struct shapes *shapes, struct pod_shape *shape);
 void shapes_free(struct shapes *shapes); // every shape must have been released
 
