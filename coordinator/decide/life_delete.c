@@ -114,9 +114,28 @@ static void look_again(struct life_private *p)
     to_marking(p, false);
 }
 
+// A node that runs is looked at, and its machine deleted, only while its agent's last answer is READY
+// (drained). True: that has to be heard anew, from the cordon on if there is none of this leader.
+static bool back_to_its_agent(struct life_private *p)
+{
+    if (p->delete_accepted || !remove_graceful(p))
+        return false;
+    if (drain_done(p) && (p->pods_seen || p->life->step == LIFE_LAST_LIST))
+        return false;
+    if (!p->delete_called)
+        remove_unmark(p);
+    if (drain_done(p))
+        life_step_to(p, LIFE_LAST_LIST, "a last look");
+    else if (p->drain->cordoned_ms == 0)
+        life_step_to(p, LIFE_CORDON, "the cordon");
+    else
+        life_step_to(p, LIFE_LAST_READY, "its agent, once more");
+    return true;
+}
+
 static void last_list(struct life_private *p)
 {
-    if (!remove_goes_on(p))
+    if (!remove_goes_on(p) || back_to_its_agent(p))
         return;
     if (remove_graceful(p))
         look_at_pods(p);
@@ -126,18 +145,9 @@ static void last_list(struct life_private *p)
 
 // ---- the call
 
-// What was broken or had no Node, and now runs, is drained like any other.
-static bool runs_again(struct life_private *p)
-{
-    if (p->pods_seen || p->delete_called || !remove_graceful(p))
-        return false;
-    life_step_to(p, LIFE_CORDON, "the cordon");
-    return true;
-}
-
 static void mark_deleting(struct life_private *p)
 {
-    if (!remove_goes_on(p) || runs_again(p))
+    if (!remove_goes_on(p) || back_to_its_agent(p))
         return;
     if (p->life->removal != REMOVAL_FAILED) {
         life_phase(p, INTENTION_DELETING);
@@ -195,8 +205,10 @@ static void take_delete_answer(struct life_private *p, enum outcome outcome)
         core_note(p->core, NOTE_WARN, p->life->decision_id, life_subject(p), "VPSie's delete: %s %s",
                   outcome_name(outcome), p->answer_words);
     }
-    if (outcome == OUTCOME_OK || outcome == OUTCOME_UNKNOWN)
+    if (outcome == OUTCOME_OK || outcome == OUTCOME_UNKNOWN) {
         p->delete_called = true;
+        p->delete_called_ms = p->core->now_ms;
+    }
     bool refused = outcome == OUTCOME_REFUSED || outcome == OUTCOME_LIMITED || outcome == OUTCOME_NOT_FOUND;
     if (refused && p->intention->group != NULL)
         core_event_group(p->core, p->intention->group, p->life->decision_id, true, "DeleteRefused",
@@ -216,7 +228,7 @@ static void delete_call(struct life_private *p)
         take_delete_answer(p, outcome);
         return;
     }
-    if (p->command != 0 || (!p->delete_called && !remove_goes_on(p)) || runs_again(p))
+    if (p->command != 0 || (!p->delete_called && !remove_goes_on(p)) || back_to_its_agent(p))
         return;
     if (p->machine == NULL && p->name.identifier[0] == '\0') { // never known: nothing to call for
         p->delete_accepted = true;

@@ -121,6 +121,7 @@ void drain_direct(struct life_private *p, bool with_pods)
     const struct node *node = p->intention->node;
     assert(drain->cordoned_ms != 0); // an answer from before the cordon proves nothing
     free_uids(drain);
+    drain->last = !with_pods;
     if (with_pods)
         name_pods(drain, node);
     snprintf(drain->directive, sizeof(drain->directive), "T%" PRIu64 "-%" PRIx64 "-%" PRIu64, core->term,
@@ -223,21 +224,29 @@ static bool ready_or_wait(struct life_private *p)
 {
     struct drain *drain = p->drain;
     struct core *core = p->core;
+    int64_t limit_ms = p->life->step_since_ms + core->config.drain_ready_limit_ms, lands_ms;
     if (drain->answered && drain->answer == EVIDENCE_READY)
         return true;
-    if (drain->answered && drain->answer != EVIDENCE_BUSY) {
+    bool refuses = drain->answered && drain->answer != EVIDENCE_BUSY;
+    if (remove_may_still_land(p, &lands_ms)) {
+        limit_ms = lands_ms;
+        refuses = false;
+    }
+    if (refuses || core->now_ms >= limit_ms) {
         give_up_for_agent(p);
         return false;
     }
-    int64_t limit_ms = p->life->step_since_ms + core->config.drain_ready_limit_ms;
-    if (core->now_ms >= limit_ms) {
-        give_up_for_agent(p);
-        return false;
-    }
-    life_wait(p, drain->answered ? "its agent, which is BUSY: %s" : "its agent%s",
-              drain->answered ? drain->words : "");
+    life_wait(p, drain->answered ? "its agent, which is %s: %s" : "its agent",
+              drain->answer == EVIDENCE_BUSY ? "BUSY" : "not READY any more", drain->words);
     life_due(p, limit_ms);
     return false;
+}
+
+bool drain_done(const struct life_private *p)
+{
+    const struct drain *drain = p->drain;
+    return drain != NULL && drain->last && drain->answered && drain->answer == EVIDENCE_READY &&
+           drain->remaining == 0 && p->core->now_ms < drain->answered_ms + p->core->config.agent_silent_ms;
 }
 
 // ---- the steps
@@ -327,7 +336,7 @@ void drain_evict(struct life_private *p)
 
 void drain_last(struct life_private *p)
 {
-    if (!remove_goes_on(p) || leave_if_not_graceful(p))
+    if (!remove_goes_on(p) || leave_if_not_graceful(p) || !life_persist(p))
         return;
     for (const struct pod *pod = p->intention->node->pods; pod != NULL; pod = pod->next) {
         if (!drain_pod_goes(pod))

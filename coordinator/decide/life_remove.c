@@ -22,21 +22,25 @@ bool remove_graceful(const struct life_private *p)
 {
     int64_t due_ms;
     const struct node *node = p->intention->node;
-    if (node == NULL || p->vanished || p->life->removal == REMOVAL_BROKEN)
+    if (node == NULL || p->vanished || (p->delete_called && p->machine == NULL))
         return false;
     if (broken_now(p->core, node, p->intention, &due_ms))
         return false;
-    // A machine that never came into service holds nobody's pods, unless its Node is Ready after all.
-    return p->life->removal != REMOVAL_FAILED || node->ready == NODE_READY_TRUE;
+    // What is broken, or never came into service, holds nobody's pods, unless its Node is Ready after all.
+    bool useless = p->life->removal == REMOVAL_FAILED || p->life->removal == REMOVAL_BROKEN;
+    return !useless || node->ready == NODE_READY_TRUE;
 }
 
-// The VPSieNode's machine and its Node must be the same; labels can be copied, identifiers mistyped.
+// The VPSieNode's machine and its Node must be the same; labels can be copied, identifiers mistyped. Nor is a
+// machine its own whose Node is another VPSieNode's.
 bool remove_mismatched(const struct life_private *p)
 {
     const struct node *node = p->intention->node;
-    if (node == NULL || p->machine == NULL)
+    if (p->machine == NULL)
         return false;
     const struct node *found = machine_node(p->core, p->machine);
+    if (node == NULL)
+        return found != NULL && found->intention != NULL;
     bool tells = p->machine->hostname[0] != '\0' || p->machine->private_ip[0] != '\0' ||
                  p->machine->default_ip[0] != '\0';
     return found != node && (found != NULL || tells);
@@ -100,6 +104,20 @@ bool life_remove(struct core *core, struct node *node, enum removal_kind kind, u
 
 // ---- giving up
 
+// Phase Deleting says that the last looks were taken: who takes over goes by it.
+void remove_unmark(struct life_private *p)
+{
+    p->deleting_ms = 0;
+    if (p->want_phase_set && p->want_phase == INTENTION_DELETING)
+        life_phase(p, INTENTION_TERMINATING);
+}
+
+bool remove_may_still_land(const struct life_private *p, int64_t *until_ms)
+{
+    *until_ms = p->delete_called_ms + p->core->config.http_timeout_ms + p->core->config.appearance_bound_ms;
+    return p->delete_called && p->core->now_ms < *until_ms;
+}
+
 void remove_give_up(struct life_private *p, const char *format, ...)
 {
     struct core *core = p->core;
@@ -129,6 +147,7 @@ void remove_give_up(struct life_private *p, const char *format, ...)
     if (group != NULL)
         core_event_group(core, group, decision->id, true, "DrainGivenUp", "%s: %s", name, text_get(&text));
     text_free(&text);
+    remove_unmark(p);
     life_step_to(p, LIFE_UNDO, "the cordon to be lifted");
 }
 
@@ -138,7 +157,6 @@ static void back_in_service(struct life_private *p)
     p->life->removal = REMOVAL_NONE;
     p->want_removal = REMOVAL_NONE;
     p->terminating_ms = 0;
-    p->deleting_ms = 0;
     p->delete_called = p->delete_accepted = false;
     p->delete_attempts = 0;
     p->waits_list = false;
@@ -157,6 +175,8 @@ static void undo(struct life_private *p)
     enum outcome outcome;
     const struct node *node = p->intention->node;
     drain_cancel(p);
+    if (!life_phase_stored(p))
+        return;
     if (node == NULL) {
         back_in_service(p);
         return;
@@ -231,15 +251,14 @@ bool remove_goes_on(struct life_private *p)
     const struct node *node = p->intention->node;
     if (node != NULL && node->unschedulable && p->drain->cordoned_ms != 0)
         p->drain->cordon_seen = true;
-    // What VPSie may already be deleting is not kept.
-    bool too_late = p->delete_called && p->life->step >= LIFE_LAST_LIST;
+    bool too_late = p->delete_called; // what VPSie may already be deleting is not kept
     if (!too_late && p->life->removal == REMOVAL_VOLUNTARY && !still_wanted(p))
         return false;
     if (!too_late && remove_mismatched(p)) {
         remove_give_up(p, "VPSie's machine %s is not this Node", p->machine->hostname);
         return false;
     }
-    if (node != NULL && p->life->removal != REMOVAL_VOLUNTARY && p->drain->cordon_seen &&
+    if (node != NULL && (too_late || p->life->removal != REMOVAL_VOLUNTARY) && p->drain->cordon_seen &&
         !node->unschedulable && p->life->step < LIFE_MARK_DELETING) {
         drain_begin(p); // somebody has uncordoned it: from the beginning
         life_step_to(p, LIFE_CORDON, "the cordon");
@@ -251,8 +270,7 @@ bool remove_goes_on(struct life_private *p)
         remove_give_up(p, "the node has recovered");
         return false;
     }
-    if (p->life->removal == REMOVAL_FAILED && recovered && p->life->step == LIFE_CORDON &&
-        p->drain->cordoned_ms == 0) {
+    if (!too_late && p->life->removal == REMOVAL_FAILED && recovered && !p->vanished) {
         remove_give_up(p, "the node has joined after all");
         return false;
     }

@@ -199,20 +199,22 @@ static void check_identity(struct sim *sim, const struct api_change *change)
                   json_text(change->now->json, "metadata.name"), machine->node_name);
 }
 
-// An intention comes to phase Deleting, written by whoever leads.
+// An intention comes to phase Deleting, or leaves it, written by whoever leads.
 static void note_mark(struct sim *sim, const struct api_change *change)
 {
     const char *name = json_text(change->now->json, "metadata.name");
-    if (strcmp(json_text(change->now->json, "status.phase"), "Deleting") != 0 ||
-        strcmp(json_text(change->before == NULL ? NULL : change->before->json, "status.phase"), "Deleting") ==
-            0)
+    bool is = strcmp(json_text(change->now->json, "status.phase"), "Deleting") == 0;
+    const cJSON *before = change->before == NULL ? NULL : change->before->json;
+    if (is == (strcmp(json_text(before, "status.phase"), "Deleting") == 0))
         return;
     for (size_t i = 0; i < sim->mark_count; i++) {
-        if (strcmp(sim->marks[i].intention, name) == 0) {
-            sim->marks[i].process = sim->holder;
-            return;
-        }
+        if (strcmp(sim->marks[i].intention, name) != 0)
+            continue;
+        sim->marks[i].process = is ? sim->holder : 0; // taken back: nobody has marked it
+        return;
     }
+    if (!is)
+        return;
     sim->marks = xrealloc_array(sim->marks, sim->mark_count + 1, sizeof *sim->marks);
     sim->marks[sim->mark_count++] = (struct mark){xstrdup(name), sim->holder};
 }
@@ -255,7 +257,7 @@ static bool marked_by_another(const struct sim *sim, unsigned number, const stru
     const struct api_object *intention = intention_of(sim, machine);
     for (size_t i = 0; i < sim->mark_count && intention != NULL; i++) {
         if (strcmp(sim->marks[i].intention, intention->name) == 0)
-            return sim->marks[i].process != number;
+            return sim->marks[i].process != 0 && sim->marks[i].process != number;
     }
     return false;
 }

@@ -250,6 +250,11 @@ static void a_machine_that_was_joining_goes_on_joining(void **state)
     assert_int_equal(node->phase, INTENTION_READY);
 }
 
+static const char *directive(void)
+{
+    return puppet_last(puppet, COMMAND_AGENT_DIRECTIVE)->directive.directive_id;
+}
+
 static void a_voluntary_drain_is_undone_and_decided_anew(void **state)
 {
     (void)state;
@@ -281,7 +286,7 @@ static void a_requested_drain_begins_again_with_evidence_of_its_own(void **state
     assert_int_equal(puppet_count(puppet, COMMAND_KUBE_CORDON), 1);
 }
 
-static void a_machine_marked_deleting_is_looked_at_again_and_deleted(void **state)
+static void a_machine_marked_deleting_is_asked_about_again_and_deleted(void **state)
 {
     (void)state;
     struct puppet_node *node = puppet_in_service(puppet, "w1", "general");
@@ -289,11 +294,35 @@ static void a_machine_marked_deleting_is_looked_at_again_and_deleted(void **stat
     puppet_annotate(node, KEY_REMOVAL, "voluntary");
     puppet_show_intention(puppet, node);
     puppet_start(puppet);
-    puppet_run(puppet, SECOND);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+        puppet_run(puppet, SECOND);
+        if (life("w1")->step == LIFE_LAST_READY)
+            break;
+        puppet_report(puppet, "host-w1", directive(), EVIDENCE_READY, 0);
+    }
+    puppet_report(puppet, "host-w1", directive(), EVIDENCE_READY, 0);
     assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 1);
     assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
     puppet_machine_gone(puppet, "vps-w1");
     puppet_run(puppet, 10 * SECOND);
+    assert_true(node->gone);
+}
+
+static void a_machine_marked_deleting_that_has_left_the_list_is_not_asked_about(void **state)
+{
+    (void)state;
+    struct puppet_node *node = puppet_in_service(puppet, "w1", "general");
+    node->phase = INTENTION_DELETING;
+    puppet_annotate(node, KEY_REMOVAL, "voluntary");
+    puppet_show_intention(puppet, node);
+    puppet_in_service(puppet, "w2", "general");
+    puppet_machine_gone(puppet, "vps-w1");
+    puppet->cloud_groups[0].nodes--;
+    puppet_start(puppet);
+    puppet_run(puppet, 20 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_AGENT_DIRECTIVE), 0);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1); // 404 is success
     assert_true(node->gone);
 }
 
@@ -314,6 +343,27 @@ static void a_machine_marked_deleting_with_a_pod_on_it_is_drained_first(void **s
     assert_int_equal(life("w1")->step, LIFE_PREPARE);
     event_destroy(late);
     puppet->listed_pod_count = 0;
+}
+
+// Its Node is in service for an intention that was never told which machine it has.
+static void a_machine_whose_node_is_another_intention_s_is_never_deleted(void **state)
+{
+    (void)state;
+    struct puppet_node *owner = puppet_in_service(puppet, "w1", "general");
+    owner->identifier[0] = owner->hostname[0] = '\0';
+    owner->instance_id = 0;
+    struct puppet_node *twin = puppet_intention(puppet, "w2", "general");
+    requested(twin, 40 * MINUTE, "placed");
+    twin->phase = INTENTION_PROVISIONED;
+    twin->provisioned_ms = puppet->now_ms - 30 * MINUTE;
+    snprintf(twin->identifier, sizeof(twin->identifier), "vps-w1");
+    puppet_show_intention(puppet, owner);
+    puppet_show_intention(puppet, twin);
+    puppet_start(puppet);
+    puppet_run(puppet, 30 * MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+    assert_int_equal(life("w1")->step, LIFE_READY);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_CORDON), 0);
 }
 
 static void two_intentions_that_claim_one_machine_leave_it_to_the_first(void **state)
@@ -480,8 +530,10 @@ int main(void)
         TEST(a_machine_that_was_joining_goes_on_joining),
         TEST(a_voluntary_drain_is_undone_and_decided_anew),
         TEST(a_requested_drain_begins_again_with_evidence_of_its_own),
-        TEST(a_machine_marked_deleting_is_looked_at_again_and_deleted),
+        TEST(a_machine_marked_deleting_is_asked_about_again_and_deleted),
+        TEST(a_machine_marked_deleting_that_has_left_the_list_is_not_asked_about),
         TEST(a_machine_marked_deleting_with_a_pod_on_it_is_drained_first),
+        TEST(a_machine_whose_node_is_another_intention_s_is_never_deleted),
         TEST(two_intentions_that_claim_one_machine_leave_it_to_the_first),
         TEST(a_late_note_of_whose_a_machine_is_is_believed),
         TEST(a_cordon_of_ours_without_a_removal_is_lifted),

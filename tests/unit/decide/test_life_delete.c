@@ -1,0 +1,481 @@
+// The end of a machine: volumes, the last look, VPSie's delete, the Node, the finalizer.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/decide/removing.h"
+
+// ---- volumes, load balancers, the last look
+
+static void attachment(const char *name, bool there)
+{
+    struct event *event = event_create(there ? EVENT_OBJECT : EVENT_OBJECT_GONE);
+    if (there) {
+        event->object.kind = OBJECT_VOLUME_ATTACHMENT;
+        event->object.attachment = ARENA_NEW(event->arena, struct volume_attachment_facts);
+        *event->object.attachment = (struct volume_attachment_facts){name, NODE, "pv-1", true};
+    } else {
+        event->gone.kind = OBJECT_VOLUME_ATTACHMENT;
+        event->gone.name = name;
+        event->gone.space = event->gone.uid = "";
+    }
+    puppet_step(puppet, event);
+}
+
+static void volumes_are_waited_for(void **state)
+{
+    (void)state;
+    attachment("att-1", true);
+    begin_removal();
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_int_equal(w1()->step, LIFE_DETACH);
+    assert_non_null(strstr(w1()->waits_for, "pv-1"));
+    attachment("att-1", false);
+    assert_int_equal(w1()->step, LIFE_LAST_READY);
+}
+
+static void volumes_are_not_waited_for_for_ever(void **state)
+{
+    (void)state;
+    attachment("att-1", true);
+    begin_removal();
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, 6 * MINUTE + SECOND);
+    assert_int_equal(w1()->step, LIFE_LAST_READY);
+    assert_true(puppet_said(puppet, "still attached"));
+}
+
+static void the_load_balancers_get_their_time_from_the_cordon_on(void **state)
+{
+    (void)state;
+    begin_removal();
+    puppet_run(puppet, 20 * SECOND);
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, 9 * SECOND);
+    assert_int_equal(w1()->step, LIFE_DETACH);
+    puppet_run(puppet, 2 * SECOND);
+    assert_int_equal(w1()->step, LIFE_LAST_READY);
+}
+
+static void the_machine_is_not_deleted_before_the_second_ready(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    assert_int_equal(directive()->directive.pod_uid_count, 0);
+    puppet_report(puppet, NODE, puppet_nth(puppet, COMMAND_AGENT_DIRECTIVE, 0)->directive.directive_id,
+                  EVIDENCE_READY, 0);
+    puppet_run(puppet, 10 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 0);
+    answer(EVIDENCE_READY);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 1);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
+}
+
+static void pods_that_the_agent_still_sees_are_waited_for(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet_report(puppet, NODE, directive()->directive.directive_id, EVIDENCE_READY, 1);
+    puppet_run(puppet, 10 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 0);
+    answer(EVIDENCE_READY);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 1);
+}
+
+static void blocked_at_the_end_keeps_the_machine(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    answer(EVIDENCE_BLOCKED);
+    kept("a backup runs");
+}
+
+static void a_pod_in_the_api_server_s_own_list_is_drained_first(void **state)
+{
+    (void)state;
+    struct event *stray = puppet_pod_event(puppet, "late", NODE, "web");
+    puppet->listed_pods = stray->object.pod;
+    puppet->listed_pod_count = 1;
+    to_the_last_ready();
+    answer(EVIDENCE_READY);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 1);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+    assert_int_equal(w1()->step, LIFE_PREPARE); // from the evidence on
+    puppet->listed_pod_count = 0;
+    event_destroy(stray);
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, SECOND);
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, 3 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
+}
+
+static void furniture_in_that_list_is_no_obstacle(void **state)
+{
+    (void)state;
+    struct event *one = puppet_pod_event(puppet, "log", NODE, "log");
+    one->object.pod->controller_kind = "DaemonSet";
+    puppet->listed_pods = one->object.pod;
+    puppet->listed_pod_count = 1;
+    to_the_last_ready();
+    answer(EVIDENCE_READY);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
+    event_destroy(one);
+}
+
+static void deleting_is_stored_before_vpsie_is_called(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    answer(EVIDENCE_READY);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    assert_int_equal(puppet->nodes[0].phase, INTENTION_DELETING);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
+}
+
+static void a_look_that_is_too_old_is_taken_again(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, 30 * SECOND);
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 2);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
+}
+
+// ---- VPSie's delete
+
+static void an_unknown_delete_is_asked_for_again(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+    answer(EVIDENCE_READY);
+    puppet_answer(puppet, puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE), OUTCOME_UNKNOWN);
+    puppet_run(puppet, 30 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 2);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 0);
+}
+
+static void a_conflict_waits_longer_and_longer(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+    answer(EVIDENCE_READY);
+    for (int i = 0; i < 40; i++) {
+        const struct command *last = puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE);
+        if (!puppet->answered[puppet_at(puppet, last)])
+            puppet_answer(puppet, last, OUTCOME_CONFLICT);
+        puppet_run(puppet, 10 * SECOND);
+    }
+    uint32_t asked = puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE);
+    assert_true(asked >= 4 && asked <= 8);
+}
+
+static void gone_means_that_vpsie_said_so_and_shows_so(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+    answer(EVIDENCE_READY);
+    puppet_machine_gone(puppet, "vps-w1"); // the list lacks it, the call has no answer
+    puppet_run(puppet, MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 0);
+    puppet_answer(puppet, puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE), OUTCOME_OK);
+    puppet_run(puppet, 10 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 1);
+}
+
+static void the_node_object_waits_until_the_machine_has_left_the_list(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 0);
+    assert_int_equal(w1()->step, LIFE_GONE);
+    puppet_machine_gone(puppet, "vps-w1");
+    puppet_run(puppet, 10 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 1);
+}
+
+static void a_node_of_the_same_name_with_another_uid_is_left_alone(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_DELETE_NODE] = true;
+    answer(EVIDENCE_READY);
+    puppet_machine_gone(puppet, "vps-w1");
+    puppet_run(puppet, 10 * SECOND);
+    const struct command *first = puppet_last(puppet, COMMAND_KUBE_DELETE_NODE);
+    assert_non_null(first);
+    puppet_kube_node_gone(puppet, NODE);
+    puppet_kube_node(puppet, NODE, true); // a new machine with the old name
+    puppet_answer(puppet, first, OUTCOME_CONFLICT);
+    puppet_run(puppet, MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 1);
+    assert_null(puppet_life(puppet, "w1"));
+}
+
+static void the_finalizer_goes_last(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_DELETE_NODE] = true;
+    answer(EVIDENCE_READY);
+    puppet_machine_gone(puppet, "vps-w1");
+    puppet_run(puppet, MINUTE);
+    assert_true(puppet->nodes[0].finalizer);
+    puppet_answer_all(puppet, COMMAND_KUBE_DELETE_NODE);
+    puppet_run(puppet, 10 * SECOND);
+    assert_false(puppet->nodes[0].finalizer);
+    const struct command *last = puppet_last(puppet, COMMAND_KUBE_UPDATE_INTENTION);
+    assert_int_equal(last->update_intention.finalizer, TRISTATE_FALSE);
+    assert_true(puppet_at(puppet, puppet_last(puppet, COMMAND_KUBE_DELETE_INTENTION)) <
+                puppet_at(puppet, last));
+}
+
+// ---- what speaks against it at the last moment
+
+// The last looks were taken and phase Deleting is stored; VPSie's answer to the call is the test's.
+static const struct command *the_call(void)
+{
+    to_the_last_ready();
+    puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+    answer(EVIDENCE_READY);
+    assert_int_equal(deletes(), 1);
+    return puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE);
+}
+
+static void an_agent_that_blocks_before_the_call_keeps_the_machine(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    answer(EVIDENCE_READY);
+    assert_int_equal(w1()->step, LIFE_MARK_DELETING);
+    answer(EVIDENCE_BLOCKED);
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(puppet->nodes[0].phase, INTENTION_TERMINATING); // the mark is taken back first
+    answer(EVIDENCE_BLOCKED);                                        // when asked anew
+    kept("a backup runs");
+}
+
+static void a_delete_that_never_left_is_not_repeated_once_the_agent_says_otherwise(void **state)
+{
+    (void)state;
+    static const enum outcome nothing_happened[] = {OUTCOME_NOT_SENT, OUTCOME_THROTTLED, OUTCOME_CONFLICT};
+    for (size_t i = 0; i < 3; i++) {
+        puppet_answer(puppet, the_call(), nothing_happened[i]);
+        answer(EVIDENCE_BLOCKED);
+        puppet_run(puppet, 20 * SECOND);
+        assert_int_equal(deletes(), 1);
+        answer(EVIDENCE_BLOCKED);
+        kept_after_all("a backup runs");
+        assert_int_equal(deletes(), 1);
+        removing_end(NULL);
+        removing_begin(NULL);
+    }
+}
+
+static void a_delete_that_never_left_is_repeated_when_the_agent_is_ready_again(void **state)
+{
+    (void)state;
+    puppet_answer(puppet, the_call(), OUTCOME_NOT_SENT);
+    answer(EVIDENCE_BUSY);
+    puppet_run(puppet, 30 * SECOND);
+    assert_int_equal(deletes(), 1);
+    assert_int_equal(w1()->step, LIFE_LAST_READY);
+    answer(EVIDENCE_READY);
+    assert_int_equal(deletes(), 2);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 2);
+}
+
+static void a_delete_is_not_repeated_while_the_agent_is_silent(void **state)
+{
+    (void)state;
+    puppet_answer(puppet, the_call(), OUTCOME_NOT_SENT);
+    puppet->held[COMMAND_VPSIE_LIST_MACHINES] = true;
+    const struct command *second;
+    puppet_run(puppet, 10 * SECOND);
+    second = puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE);
+    assert_int_equal(deletes(), 2); // it spoke a moment ago
+    puppet_answer(puppet, second, OUTCOME_CONFLICT);
+    puppet_run(puppet, 3 * MINUTE);
+    assert_in_range(deletes(), 2, 4);
+    uint32_t before = deletes();
+    puppet_run(puppet, 4 * MINUTE);
+    assert_int_equal(deletes(), before);
+}
+
+// VPSie may have taken it: then the node is not given back to the scheduler.
+static void an_unknown_delete_is_repeated_only_when_the_agent_is_ready_again(void **state)
+{
+    (void)state;
+    puppet_answer(puppet, the_call(), OUTCOME_UNKNOWN);
+    for (int i = 0; i < 60; i++) {
+        answer(EVIDENCE_BLOCKED);
+        puppet_run(puppet, 10 * SECOND);
+    }
+    assert_int_equal(deletes(), 1);
+    assert_true(puppet->kube_nodes[0].unschedulable);
+    assert_int_equal(w1()->removal, REMOVAL_VOLUNTARY);
+    answer(EVIDENCE_READY);
+    assert_int_equal(deletes(), 2);
+}
+
+static void an_unknown_delete_is_given_up_when_it_can_no_longer_have_an_effect(void **state)
+{
+    (void)state;
+    puppet_answer(puppet, the_call(), OUTCOME_UNKNOWN);
+    for (int i = 0; i < 95 && w1()->step != LIFE_READY; i++) {
+        if (directive()->directive.kind == DIRECTIVE_PREPARE_DRAIN)
+            answer(EVIDENCE_BLOCKED);
+        puppet_run(puppet, 10 * SECOND);
+    }
+    kept_after_all("a backup runs");
+    assert_int_equal(deletes(), 1);
+}
+
+static void an_accepted_delete_that_the_list_does_not_follow_is_repeated_whatever_the_agent_says(void **state)
+{
+    (void)state;
+    puppet_answer(puppet, the_call(), OUTCOME_OK);
+    answer(EVIDENCE_BLOCKED);
+    puppet_run(puppet, 6 * MINUTE);
+    assert_int_equal(deletes(), 2);
+}
+
+// ---- a Node that runs after all
+
+static void useless_goes(enum removal_kind kind)
+{
+    puppet_kube_node(puppet, NODE, false);
+    assert_true(puppet_remove(puppet, NODE, kind));
+}
+
+static void comes_back(void)
+{
+    puppet->kube_nodes[0].ready = true;
+    puppet->kube_nodes[0].ready_changed_ms = puppet->now_ms;
+    puppet_show_kube_node(puppet, &puppet->kube_nodes[0]);
+}
+
+static void a_node_that_runs_after_all_is_kept_at_any_step_before_the_call(void **state)
+{
+    (void)state;
+    static const enum command_kind steps[] = {COMMAND_KUBE_LIST_FRESH, COMMAND_VPSIE_LIST_MACHINES,
+                                              COMMAND_KUBE_INTENTION_STATUS};
+    static const enum removal_kind kinds[] = {REMOVAL_BROKEN, REMOVAL_FAILED};
+    for (size_t i = 0; i < 6; i++) {
+        puppet->held[steps[i / 2]] = true;
+        useless_goes(kinds[i % 2]);
+        puppet_run(puppet, 5 * SECOND);
+        assert_int_equal(deletes(), 0);
+        comes_back();
+        puppet_answer_all(puppet, steps[i / 2]);
+        kept(kinds[i % 2] == REMOVAL_BROKEN ? "the node has recovered" : "the node has joined after all");
+        removing_end(NULL);
+        removing_begin(NULL);
+    }
+}
+
+static void a_node_that_runs_after_all_is_kept_when_the_call_never_left(void **state)
+{
+    (void)state;
+    static const enum removal_kind kinds[] = {REMOVAL_BROKEN, REMOVAL_FAILED};
+    for (size_t i = 0; i < 2; i++) {
+        puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+        useless_goes(kinds[i]);
+        puppet_run(puppet, 5 * SECOND);
+        comes_back();
+        puppet_answer(puppet, puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE), OUTCOME_NOT_SENT);
+        puppet_run(puppet, MINUTE);
+        assert_int_equal(deletes(), 1);
+        kept_after_all(kinds[i] == REMOVAL_BROKEN ? "recovered" : "joined after all");
+        removing_end(NULL);
+        removing_begin(NULL);
+    }
+}
+
+static void a_node_that_runs_after_all_is_asked_first_when_the_call_may_have_left(void **state)
+{
+    (void)state;
+    static const enum removal_kind kinds[] = {REMOVAL_BROKEN, REMOVAL_FAILED};
+    for (size_t i = 0; i < 2; i++) {
+        puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+        useless_goes(kinds[i]);
+        puppet_run(puppet, 5 * SECOND);
+        comes_back();
+        puppet_answer(puppet, puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE), OUTCOME_UNKNOWN);
+        puppet_run(puppet, MINUTE);
+        assert_int_equal(deletes(), 1);
+        assert_int_equal(w1()->step, LIFE_LAST_READY);
+        removing_end(NULL);
+        removing_begin(NULL);
+    }
+}
+
+// Ready, but with a startup taint for longer than anybody waits: it has failed, and pods may run on it.
+static void a_failed_machine_whose_node_is_ready_with_a_startup_taint_is_drained(void **state)
+{
+    (void)state;
+    puppet_pod(puppet, "web-1", NODE, "web");
+    puppet->kube_nodes[0].startup = true;
+    puppet_show_kube_node(puppet, &puppet->kube_nodes[0]);
+    assert_true(puppet_remove(puppet, NODE, REMOVAL_FAILED));
+    puppet_run(puppet, MINUTE);
+    assert_int_equal(w1()->step, LIFE_PREPARE);
+    assert_int_equal(deletes(), 0);
+    answer(EVIDENCE_READY);
+    assert_int_equal(evictions(), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, removing_begin, removing_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(volumes_are_waited_for),
+        TEST(volumes_are_not_waited_for_for_ever),
+        TEST(the_load_balancers_get_their_time_from_the_cordon_on),
+        TEST(the_machine_is_not_deleted_before_the_second_ready),
+        TEST(pods_that_the_agent_still_sees_are_waited_for),
+        TEST(blocked_at_the_end_keeps_the_machine),
+        TEST(a_pod_in_the_api_server_s_own_list_is_drained_first),
+        TEST(furniture_in_that_list_is_no_obstacle),
+        TEST(deleting_is_stored_before_vpsie_is_called),
+        TEST(a_look_that_is_too_old_is_taken_again),
+        TEST(an_unknown_delete_is_asked_for_again),
+        TEST(a_conflict_waits_longer_and_longer),
+        TEST(gone_means_that_vpsie_said_so_and_shows_so),
+        TEST(the_node_object_waits_until_the_machine_has_left_the_list),
+        TEST(a_node_of_the_same_name_with_another_uid_is_left_alone),
+        TEST(the_finalizer_goes_last),
+        TEST(an_agent_that_blocks_before_the_call_keeps_the_machine),
+        TEST(a_delete_that_never_left_is_not_repeated_once_the_agent_says_otherwise),
+        TEST(a_delete_that_never_left_is_repeated_when_the_agent_is_ready_again),
+        TEST(a_delete_is_not_repeated_while_the_agent_is_silent),
+        TEST(an_unknown_delete_is_repeated_only_when_the_agent_is_ready_again),
+        TEST(an_unknown_delete_is_given_up_when_it_can_no_longer_have_an_effect),
+        TEST(an_accepted_delete_that_the_list_does_not_follow_is_repeated_whatever_the_agent_says),
+        TEST(a_node_that_runs_after_all_is_kept_at_any_step_before_the_call),
+        TEST(a_node_that_runs_after_all_is_kept_when_the_call_never_left),
+        TEST(a_node_that_runs_after_all_is_asked_first_when_the_call_may_have_left),
+        TEST(a_failed_machine_whose_node_is_ready_with_a_startup_taint_is_drained),
+    };
+    return cmocka_run_group_tests_name("deleting", tests, NULL, NULL);
+}
