@@ -14,10 +14,12 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/metrics.h"
 #include "common/web.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS        20000
+#define SILENCE_MS_MAX 10000 // of a connection, before the server closes it
 
 struct probes {
     bool healthy, ready;
@@ -71,13 +73,20 @@ static int stop(void **state)
     return 0;
 }
 
-static int connect_to(int port)
+static int connect_from(uint32_t address, int port)
 {
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(descriptor, (struct sockaddr *)&own, sizeof(own)), 0);
     assert_int_equal(connect(descriptor, (struct sockaddr *)&name, sizeof(name)), 0);
     return descriptor;
+}
+
+static int connect_to(int port)
+{
+    return connect_from(INADDR_LOOPBACK, port);
 }
 
 // Everything until the server closes.
@@ -224,6 +233,32 @@ static void silent_connections_are_bounded(void **state)
     assert_true(text_starts_with(text_get(&reply), "HTTP/1.1 200"));
 }
 
+// Whoever can reach the port can take every connection: that must not keep the program from ending. Without a
+// wake-up of its own the library notices the stop only when the first of them is closed for its silence.
+static void it_stops_at_once_though_every_connection_is_taken(void **state)
+{
+    (void)state;
+    enum { ADDRESSES = 4, OF_EACH = 16 };
+    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct error error = {0};
+    struct web_options options = {.listen = "0.0.0.0:0"};
+    struct web *full = web_start(&options, &error);
+    assert_non_null(full);
+    int taken[ADDRESSES * OF_EACH];
+    for (uint32_t i = 0; i < ADDRESSES * OF_EACH; i++) {
+        char reply[16];
+        taken[i] = connect_from(INADDR_LOOPBACK + i / OF_EACH, web_port(full));
+        assert_int_equal(send(taken[i], request, sizeof(request) - 1, 0), sizeof(request) - 1);
+        assert_true(recv(taken[i], reply, sizeof(reply), 0) > 0); // it stays open: HTTP/1.1
+    }
+    int64_t began_ms = clock_monotonic_ms();
+    web_stop(full);
+    int64_t took_ms = clock_monotonic_ms() - began_ms;
+    for (int i = 0; i < ADDRESSES * OF_EACH; i++)
+        close(taken[i]);
+    assert_true(took_ms < SILENCE_MS_MAX / 2);
+}
+
 static void expect_no_start(const char *listen_text, const char *part)
 {
     struct error error = {0};
@@ -288,6 +323,7 @@ int main(void)
         TEST(head_has_no_body_and_other_methods_are_refused),
         TEST(nonsense_and_floods_leave_it_working),
         TEST(silent_connections_are_bounded),
+        TEST(it_stops_at_once_though_every_connection_is_taken),
         TEST(an_address_that_cannot_be_had_is_named),
         TEST(an_empty_address_is_off_and_no_error),
         TEST(without_probes_it_is_always_well),
