@@ -333,6 +333,96 @@ static void any_change_of_an_intention_is_a_change(void **state)
 
 // ---- the AutoscalerConfig
 
+static void a_group_s_regions_and_costs_are_kept_and_compared(void **state)
+{
+    (void)state;
+    char datacenter[] = "dc-1";
+    const char *datacenters[] = {datacenter, "dc-2"};
+    struct region_weight weights[] = {{datacenter, 3}, {"dc-2", 1}};
+    struct nodegroup_facts facts = make_group("general");
+    facts.multi_region = (struct multi_region_facts){.enabled = true,
+                                                     .datacenter_ids = datacenters,
+                                                     .datacenter_count = 2,
+                                                     .distribution = DISTRIBUTION_WEIGHTED,
+                                                     .weights = weights,
+                                                     .weight_count = 2,
+                                                     .primary = "dc-2",
+                                                     .nodes_per_region_min = 1};
+    facts.cost = (struct cost_facts){.enabled = true, .strategy = COST_MANUAL, .monthly_savings_min = 10.5};
+    const struct group *group = cluster_put_group(cluster, &facts);
+    uint64_t version = cluster->version;
+    cluster_put_group(cluster, &facts);
+    assert_int_equal(cluster->version, version);
+    datacenter[3] = '9';
+    assert_string_equal(group->facts.multi_region.datacenter_ids[0], "dc-1");
+    assert_string_equal(group->facts.multi_region.weights[0].datacenter_id, "dc-1");
+    assert_int_equal(group->facts.multi_region.weights[1].weight, 1);
+    assert_string_equal(group->facts.multi_region.primary, "dc-2");
+    cluster_put_group(cluster, &facts); // another data centre, in both lists
+    assert_true(cluster->version > version);
+    version = cluster->version;
+    weights[1].weight = 2;
+    cluster_put_group(cluster, &facts);
+    assert_true(cluster->version > version);
+    version = cluster->version;
+    facts.multi_region.weight_count = 1;
+    cluster_put_group(cluster, &facts);
+    assert_true(cluster->version > version);
+    version = cluster->version;
+    facts.cost.monthly_savings_min = 11;
+    cluster_put_group(cluster, &facts);
+    assert_true(cluster->version > version);
+}
+
+static void the_config_s_budgets_and_defaults_are_kept_and_compared(void **state)
+{
+    (void)state;
+    char word[] = "general";
+    const char *groups[] = {word};
+    struct disruption_budget_facts budgets[] = {
+        {.nodes_max = 3, .schedule = "", .groups = groups, .group_count = 1},
+        {.nodes_max = -1, .percent = 10, .schedule = "0 9 * * *", .duration_seconds = 28800},
+    };
+    struct nodegroup_facts defaults = make_group("");
+    struct config_facts facts = {.uid = "u",
+                                 .resource_version = "1",
+                                 .budgets = budgets,
+                                 .budget_count = 2,
+                                 .group_defaults = &defaults,
+                                 .invalid = ""};
+    cluster_put_config(cluster, &facts);
+    uint64_t version = cluster->version;
+    cluster_put_config(cluster, &facts);
+    assert_int_equal(cluster->version, version);
+    word[0] = 'X';
+    assert_string_equal(cluster->config->budgets[0].groups[0], "general");
+    assert_string_equal(cluster->config->budgets[1].schedule, "0 9 * * *");
+    assert_int_equal(cluster->config->budgets[1].percent, 10);
+    assert_string_equal(cluster->config->group_defaults->datacenter_id, "dc-1");
+    cluster_put_config(cluster, &facts); // another group
+    assert_true(cluster->version > version);
+    version = cluster->version;
+    budgets[1].duration_seconds = 60;
+    cluster_put_config(cluster, &facts);
+    assert_true(cluster->version > version);
+    version = cluster->version;
+    defaults.max_nodes = 3;
+    cluster_put_config(cluster, &facts);
+    assert_true(cluster->version > version);
+    assert_int_equal(cluster->config->group_defaults->max_nodes, 3);
+    version = cluster->version;
+    facts.group_defaults = NULL;
+    cluster_put_config(cluster, &facts);
+    assert_true(cluster->version > version);
+    assert_null(cluster->config->group_defaults);
+    facts.budget_count = 1;
+    cluster_put_config(cluster, &facts);
+    assert_int_equal(cluster->config->budget_count, 1);
+    facts.consolidation = true;
+    cluster_put_config(cluster, &facts);
+    assert_true(cluster->config->consolidation);
+}
+
 static void the_config_is_put_changed_and_removed(void **state)
 {
     (void)state;
@@ -459,6 +549,8 @@ int main(void)
         TEST(any_other_change_of_a_group_is_a_change),
         TEST(what_decide_keeps_goes_with_the_object),
         TEST(any_change_of_an_intention_is_a_change),
+        TEST(a_group_s_regions_and_costs_are_kept_and_compared),
+        TEST(the_config_s_budgets_and_defaults_are_kept_and_compared),
         TEST(the_config_is_put_changed_and_removed),
         TEST(machines_are_replaced_as_a_list),
         TEST(an_empty_first_answer_is_an_answer),

@@ -87,6 +87,25 @@ static void check_nodes(const struct cluster *cluster, uint32_t *seen)
     }
 }
 
+// Every pod that counts on a node is in its shape's list, and nothing else is in one.
+static void check_shapes(const struct cluster *cluster)
+{
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        for (const struct pod *pod = cluster->nodes[i]->pods; pod != NULL; pod = pod->next) {
+            bool listed = false;
+            const struct pod *previous = NULL;
+            for (const struct pod *other = pod->shape->pods; other != NULL; other = other->shape_next) {
+                assert_ptr_equal(other->shape_previous, previous);
+                assert_ptr_equal(other->shape, pod->shape);
+                assert_true(other->node != NULL && !other->terminal);
+                listed = listed || other == pod;
+                previous = other;
+            }
+            assert_int_equal(listed, !pod->terminal);
+        }
+    }
+}
+
 static void check_pods(const struct cluster *cluster)
 {
     struct resources nothing = {0};
@@ -134,6 +153,7 @@ static void check_groups(const struct cluster *cluster)
 static void check(const struct cluster *cluster)
 {
     check_pods(cluster);
+    check_shapes(cluster);
     check_groups(cluster);
 }
 
