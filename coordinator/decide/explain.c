@@ -192,7 +192,7 @@ bool explain_pod(struct core *core, struct arena *arena, const char *space, cons
     bool waits = add_state_rows(core, arena, pod, out);
     struct free_space space_now = policy_free_space(core, arena, false);
     struct placement why = {0};
-    uint32_t place = packing_put(&space_now.packing, pod->shape, &why);
+    uint32_t place = packing_put(&space_now.packing, pod, &why);
     bool served = text_starts_with(pod->verdict, "served by ");
     char text[200] = "fits";
     if (place == UINT32_MAX)

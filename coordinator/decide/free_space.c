@@ -182,7 +182,7 @@ static void put_leaving(struct core *core, struct free_space *space, const struc
 {
     if (!life_pod_counts(core, pod))
         return;
-    uint32_t place = packing_put(&space->packing, pod->shape, NULL);
+    uint32_t place = packing_put(&space->packing, pod, NULL);
     if (place != UINT32_MAX)
         space->promised[place] = true;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/decide/disruption.h"
+#include "coordinator/decide/elsewhere.h"
 #include "coordinator/decide/policy.h"
 #include "coordinator/decide/rules.h"
 
@@ -12,15 +14,24 @@
 
 // Plans tried in one look: the rest waits for the next one.
 #define PLANS_MAX 200u
+// A node whose pods fitted nowhere is not tried again for so long: others get their turn.
+#define UNFIT_MS 30000
 // Names of nodes in a decision's line.
 #define NAMES_MAX 8u
 
 struct leaver { // a node that passes all rules
     struct node *node;
-    uint32_t pods; // that count
-    double use;    // the larger requested share, percent
+    uint32_t group;     // index into the cluster's
+    uint32_t pods;      // that count
+    double disturbance; // how much is disturbed, policy_pod_weight()
+    double use;         // the larger requested share, percent
     double price_hour;
+    int64_t paid_left_ms; // of its period, 0 without
     bool chosen;
+};
+
+struct group_room { // how many more nodes of one group may begin to leave
+    int64_t minimum, empty, underused;
 };
 
 struct shrink {
@@ -28,15 +39,14 @@ struct shrink {
     struct arena *arena;
     struct leaver *leavers;
     uint32_t count;
-    struct free_space space;
-    bool *taken;                  // by place: somebody's pods were planned onto it
-    int32_t *allowance;           // by budget: disruptions left after the plan so far
-    int64_t room_empty, room_any; // how many more may begin to leave
+    struct elsewhere elsewhere;
+    struct group_room *rooms;     // by group
+    int64_t room_empty, room_any; // of all groups together
 };
 
 static bool shrink_due(struct core *core);
 static void find_leavers(struct shrink *shrink);
-static void picture(struct shrink *shrink);
+static void measure_room(struct shrink *shrink);
 static void choose(struct shrink *shrink);
 static void remove_chosen(struct shrink *shrink);
 
@@ -49,7 +59,7 @@ void scale_down_consider(struct core *core)
     struct shrink shrink = {.core = core, .arena = core->policy->scratch};
     find_leavers(&shrink);
     if (shrink.count > 0) {
-        picture(&shrink);
+        measure_room(&shrink);
         choose(&shrink);
         remove_chosen(&shrink);
     }
@@ -90,18 +100,47 @@ static double larger_share(const struct node *node)
     return use.cpu_requested > use.memory_requested ? use.cpu_requested : use.memory_requested;
 }
 
-// Fewest pods, least used, dearest, then by name.
+// Empty ones first, the dearest of them before others; then the most money for the least disturbance; then
+// the least used; the name settles the rest. What is paid for by the period goes when its period ends: the
+// nearest to its end before all others.
 static int by_gain(const void *left, const void *right)
 {
     const struct leaver *a = left;
     const struct leaver *b = right;
-    if (a->pods != b->pods)
-        return a->pods < b->pods ? -1 : 1;
+    double rate_a = a->price_hour / (1 + a->disturbance), rate_b = b->price_hour / (1 + b->disturbance);
+    if (a->paid_left_ms != b->paid_left_ms)
+        return a->paid_left_ms < b->paid_left_ms ? -1 : 1;
+    if ((a->pods == 0) != (b->pods == 0))
+        return a->pods == 0 ? -1 : 1;
+    if (rate_a < rate_b || rate_a > rate_b)
+        return rate_a > rate_b ? -1 : 1;
+    if (a->disturbance < b->disturbance || a->disturbance > b->disturbance)
+        return a->disturbance < b->disturbance ? -1 : 1;
     if (a->use < b->use || a->use > b->use)
         return a->use < b->use ? -1 : 1;
-    if (a->price_hour < b->price_hour || a->price_hour > b->price_hour)
-        return a->price_hour > b->price_hour ? -1 : 1;
     return strcmp(a->node->name, b->node->name);
+}
+
+static struct leaver leaver_of(struct core *core, struct node *node, uint32_t group)
+{
+    struct leaver leaver = {.node = node,
+                            .group = group,
+                            .use = larger_share(node),
+                            .price_hour = policy_node_price(core, node),
+                            .paid_left_ms = policy_paid_left_ms(core, node)};
+    for (const struct pod *pod = node->pods; pod != NULL; pod = pod->next) {
+        if (!life_pod_counts(core, pod))
+            continue;
+        leaver.pods++;
+        leaver.disturbance += policy_pod_weight(pod);
+    }
+    return leaver;
+}
+
+static bool unfit_lately(struct core *core, const struct node *node)
+{
+    const struct policy_unfit *slot = policy_unfit_slot(core, node);
+    return slot->node_name == node->name && core->now_ms < slot->until_ms;
 }
 
 static void find_leavers(struct shrink *shrink)
@@ -114,71 +153,28 @@ static void find_leavers(struct shrink *shrink)
         policy_node_window(core, node);
         if (node->underused_since_ms == 0)
             continue;
+        if (unfit_lately(core, node)) {
+            come_back(shrink, policy_unfit_slot(core, node)->until_ms);
+            continue;
+        }
         struct node_answer answer = policy_node_rules(core, node);
         if (answer.verdict == RULE_WAITS && answer.due_ms > 0)
             come_back(shrink, answer.due_ms);
         if (answer.verdict != RULE_PASS)
             continue;
-        shrink->leavers[shrink->count++] = (struct leaver){.node = node,
-                                                           .pods = policy_node_pods(core, node),
-                                                           .use = larger_share(node),
-                                                           .price_hour = policy_node_price(core, node)};
+        uint32_t group = policy_group_index(cluster, node->intention->group);
+        shrink->leavers[shrink->count++] = leaver_of(core, node, group);
     }
     if (shrink->count > 1)
         qsort(shrink->leavers, shrink->count, sizeof(struct leaver), by_gain);
 }
 
-// ---- the picture
+// ---- how many may go
 
-static void put_waiting(struct core *core, struct arena *arena, struct packing *packing, bool *taken)
-{
-    const struct pod **pods;
-    uint32_t count = policy_waiting(core, arena, false, &pods, NULL);
-    struct resources reference = {.cpu_millis = 1000, .memory_bytes = (int64_t)4 << 30, .pods = 110};
-    if (packing->place_count > 0)
-        reference = *packing->places[0].allocatable;
-    packing_order(pods, count, &reference);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t place = packing_put(packing, pods[i]->shape, NULL);
-        if (place != UINT32_MAX)
-            taken[place] = true;
-    }
-    // preemption makes room there; the pod is about to come
-    for (const struct pod *pod = core->cluster->unbound; pod != NULL; pod = pod->next)
-        for (uint32_t i = 0; pod->nominated_node[0] != '\0' && i < packing->place_count; i++)
-            if (strcmp(packing->places[i].name, pod->nominated_node) == 0)
-                taken[i] = true;
-}
-
-static bool spend_allowance(struct shrink *shrink, const struct node *node)
-{
-    struct cluster *cluster = shrink->core->cluster;
-    for (uint32_t i = 0; i < cluster->budget_count; i++) {
-        bool concerned = false;
-        for (const struct pod *pod = node->pods; pod != NULL && !concerned; pod = pod->next)
-            concerned = life_pod_counts(shrink->core, pod) && budget_selects(cluster->budgets[i], pod);
-        if (concerned && shrink->allowance[i]-- <= 0)
-            return false;
-    }
-    return true;
-}
-
-static void picture(struct shrink *shrink)
+static void measure_room(struct shrink *shrink)
 {
     struct core *core = shrink->core;
     struct cluster *cluster = core->cluster;
-    shrink->space = policy_free_space(core, shrink->arena, false);
-    shrink->taken = shrink->space.promised;
-    put_waiting(core, shrink->arena, &shrink->space.packing, shrink->taken);
-    shrink->allowance = ARENA_ARRAY(shrink->arena, int32_t, cluster->budget_count + 1);
-    for (uint32_t i = 0; i < cluster->budget_count; i++)
-        shrink->allowance[i] = cluster->budgets[i]->disruptions_allowed;
-    for (uint32_t i = 0; i < cluster->node_count; i++) {
-        const struct intention *intention = cluster->nodes[i]->intention;
-        const struct life *life = intention != NULL ? intention->decide : NULL;
-        if (life != NULL && life->step >= LIFE_CORDON && life->step < LIFE_UNDO)
-            (void)spend_allowance(shrink, cluster->nodes[i]); // what leaves already will need them
-    }
     const struct config_facts *config = cluster->config;
     int64_t leaving = policy_leaving(core, false);
     int64_t leaving_empty = policy_leaving(core, true);
@@ -189,104 +185,75 @@ static void picture(struct shrink *shrink)
         shrink->room_any = 1 - (leaving - leaving_empty);
         shrink->room_empty = core->config.max_empty_removals - leaving;
     }
+    shrink->rooms = ARENA_ARRAY(shrink->arena, struct group_room, cluster->group_count + 1);
+    for (uint32_t i = 0; i < cluster->group_count; i++) {
+        struct group *group = cluster->groups[i];
+        shrink->rooms[i] = (struct group_room){
+            // a lost one does not stay
+            .minimum = (int64_t)life_counts(core, group).sound - (int64_t)group->facts.min_nodes,
+            .empty = policy_disruption_room(core, group, DISRUPTION_EMPTY).left,
+            .underused = policy_disruption_room(core, group, DISRUPTION_UNDERUSED).left};
+    }
+}
+
+static bool has_room(const struct shrink *shrink, const struct leaver *leaver)
+{
+    const struct group_room *room = &shrink->rooms[leaver->group];
+    bool empty = leaver->pods == 0;
+    return (empty ? shrink->room_empty : shrink->room_any) > 0 && room->minimum > 0 &&
+           (empty ? room->empty : room->underused) > 0;
+}
+
+// Each budget counts every node of the group that goes, whatever the reason.
+static void take_room(struct shrink *shrink, const struct leaver *leaver)
+{
+    struct group_room *room = &shrink->rooms[leaver->group];
+    const struct config_facts *config = shrink->core->cluster->config;
+    bool common = config != NULL && config->max_concurrent_scale_downs > 0; // one limit for both
+    shrink->room_empty -= common || leaver->pods == 0;
+    shrink->room_any -= common || leaver->pods > 0;
+    room->minimum--;
+    room->empty -= room->empty < INT64_MAX;
+    room->underused -= room->underused < INT64_MAX;
 }
 
 // ---- a set that fits
 
-static uint32_t place_of(const struct packing *packing, const struct node *node)
+static bool try_leaver(struct shrink *shrink, struct leaver *leaver)
 {
-    for (uint32_t i = 0; i < packing->place_count; i++)
-        if (packing->places[i].node == node)
-            return i;
-    return UINT32_MAX;
-}
-
-// Put all of the node's pods on other nodes; nothing is left behind when it does not work out.
-static bool move_pods(struct core *core, struct packing *packing, const struct node *node, bool *taken,
-                      struct node_fit *fit, struct arena *arena)
-{
-    uint32_t count = policy_node_pods(core, node);
-    const struct pod **pods = ARENA_ARRAY(arena, const struct pod *, count + 1);
-    uint32_t *places = ARENA_ARRAY(arena, uint32_t, count + 1);
-    uint32_t used = 0;
-    for (const struct pod *pod = node->pods; pod != NULL; pod = pod->next)
-        if (life_pod_counts(core, pod))
-            pods[used++] = pod;
-    packing_order(pods, count, &node->allocatable);
-    uint32_t placed = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct placement why = {0};
-        places[i] = packing_put(packing, pods[i]->shape, &why);
-        if (places[i] != UINT32_MAX) {
-            placed++;
-            continue;
-        }
-        if (fit == NULL)
-            break;
-        if (fit->miss[0] == '\0') {
-            char text[120];
-            placement_describe(&why, text, sizeof(text));
-            snprintf(fit->miss, sizeof(fit->miss), "%.30s/%.40s: %.119s", pods[i]->space, pods[i]->name,
-                     text);
-        }
-    }
-    if (fit != NULL) {
-        fit->pods = count;
-        fit->placed = placed;
-    }
-    bool all = placed == count;
-    for (uint32_t i = 0; i < count; i++) {
-        if (places[i] == UINT32_MAX)
-            break;
-        if (all && taken != NULL)
-            taken[places[i]] = true;
-        if (!all)
-            packing_take(packing, places[i], pods[i]->shape);
-    }
-    return all;
-}
-
-static bool try_leaver(struct shrink *shrink, const struct leaver *leaver)
-{
-    struct packing *packing = &shrink->space.packing;
-    uint32_t place = place_of(packing, leaver->node);
-    if (place != UINT32_MAX && shrink->taken[place])
+    struct elsewhere *elsewhere = &shrink->elsewhere;
+    if (elsewhere_needs(elsewhere, leaver->node))
         return false; // something else was promised its space
-    if (leaver->pods > 0 && !spend_allowance(shrink, leaver->node))
+    if (leaver->pods > 0 && !elsewhere_spend(elsewhere, &leaver->node, 1))
         return false;
-    packing_remove_node(packing, leaver->node);
-    if (leaver->pods == 0 ||
-        move_pods(shrink->core, packing, leaver->node, shrink->taken, NULL, shrink->arena))
+    struct leave leave = elsewhere_leave(elsewhere, &leaver->node, 1, true, false);
+    if (leave.placed == leave.pod_count) {
+        elsewhere_keep(elsewhere, &leave);
         return true;
-    packing_restore_node(packing, leaver->node);
+    }
+    elsewhere_undo(elsewhere, &leave);
+    elsewhere_refund(elsewhere, &leaver->node, 1);
+    *policy_unfit_slot(shrink->core, leaver->node) =
+        (struct policy_unfit){.node_name = leaver->node->name, .until_ms = shrink->core->now_ms + UNFIT_MS};
     return false;
 }
 
 static void choose(struct shrink *shrink)
 {
-    struct core *core = shrink->core;
-    uint32_t *ready = ARENA_ARRAY(shrink->arena, uint32_t, core->cluster->group_count + 1);
-    for (uint32_t i = 0; i < core->cluster->group_count; i++)
-        ready[i] = life_counts(core, core->cluster->groups[i]).sound; // a lost one does not stay
     uint32_t tried = 0;
-    for (uint32_t i = 0; i < shrink->count; i++) {
+    bool pictured = false;
+    for (uint32_t i = 0; i < shrink->count && tried < PLANS_MAX; i++) {
         struct leaver *leaver = &shrink->leavers[i];
-        int64_t *room = leaver->pods == 0 ? &shrink->room_empty : &shrink->room_any;
-        struct group *group = leaver->node->intention->group;
-        uint32_t index = 0;
-        while (core->cluster->groups[index] != group)
-            index++;
-        if (*room <= 0 || (int64_t)ready[index] <= (int64_t)group->facts.min_nodes)
+        if (!has_room(shrink, leaver))
             continue;
-        if (leaver->pods > 0 && ++tried > PLANS_MAX)
-            continue;
+        if (!pictured)
+            shrink->elsewhere = elsewhere_create(shrink->core, shrink->arena, false);
+        pictured = true;
+        tried += leaver->pods > 0;
         if (!try_leaver(shrink, leaver))
             continue;
         leaver->chosen = true;
-        ready[index]--;
-        (*room)--;
-        if (core->cluster->config != NULL && core->cluster->config->max_concurrent_scale_downs > 0)
-            shrink->room_empty = shrink->room_any = *room; // one limit for both
+        take_room(shrink, leaver);
     }
 }
 
@@ -395,12 +362,12 @@ static void remove_chosen(struct shrink *shrink)
 struct node_fit policy_node_fit(struct core *core, struct node *node, struct arena *arena)
 {
     struct node_fit fit = {0};
-    struct free_space space = policy_free_space(core, arena, false);
-    put_waiting(core, arena, &space.packing, space.promised);
-    uint32_t place = place_of(&space.packing, node);
-    if (place != UINT32_MAX && space.promised[place])
+    struct elsewhere elsewhere = elsewhere_create(core, arena, false);
+    if (elsewhere_needs(&elsewhere, node))
         snprintf(fit.needed, sizeof(fit.needed), "waiting or moving pods count on it");
-    packing_remove_node(&space.packing, node);
-    (void)move_pods(core, &space.packing, node, NULL, &fit, arena);
+    struct leave leave = elsewhere_leave(&elsewhere, &node, 1, false, true);
+    fit.pods = leave.pod_count;
+    fit.placed = leave.placed;
+    snprintf(fit.miss, sizeof(fit.miss), "%s", leave.miss);
     return fit;
 }

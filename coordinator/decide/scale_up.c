@@ -268,7 +268,7 @@ static uint32_t put_with_its_order(struct look *look, const struct pod *pod)
         return UINT32_MAX;
     for (uint32_t i = look->space.node_places; i < look->space.packing.place_count; i++)
         if (look->space.decision[i] == pod->verdict_decision_id &&
-            packing_put_at(&look->space.packing, i, pod->shape, NULL))
+            packing_put_at(&look->space.packing, i, pod, NULL))
             return i;
     return UINT32_MAX;
 }
@@ -307,7 +307,7 @@ static void deal(struct look *look)
     for (uint32_t i = 0; i < look->count; i++) {
         if (done[i])
             continue;
-        uint32_t place = packing_put(&look->space.packing, look->pods[i]->shape, NULL);
+        uint32_t place = packing_put(&look->space.packing, look->pods[i], NULL);
         if (place == UINT32_MAX)
             look->left[look->left_count++] = i;
         else
@@ -352,7 +352,10 @@ static struct plan plan_for(struct look *look, struct candidate *candidate)
     if (count == 0)
         return plan;
     uint32_t *where = ARENA_ARRAY(look->arena, uint32_t, count);
-    plan.machines = packing_count(look->arena, &made->place, asked, count, room, where);
+    struct packing *packing = &look->space.packing;
+    struct packing_mark mark = packing_mark(packing);
+    plan.machines = packing_count_on(packing, &made->place, asked, count, room, where);
+    packing_rollback(packing, mark);
     plan.landed = ARENA_ARRAY(look->arena, uint32_t, look->left_count + 1);
     for (uint32_t i = 0; i < look->left_count; i++)
         plan.landed[i] = UINT32_MAX;

@@ -21,7 +21,7 @@ struct packing_search {
     uint32_t count;    // places
     struct room *tree; // tree[1] is the root
     struct leaf_state *states;
-    uint64_t taken, state;
+    uint64_t era, last_era, state;
     struct packing_kind *kinds[KIND_BUCKETS];
 };
 
@@ -104,6 +104,15 @@ void packing_search_add(struct packing_search *search, const struct place *place
     set_leaf(search, index, room_of(&places[index]));
 }
 
+void packing_search_drop(struct packing_search *search, uint32_t index)
+{
+    assert(search->count > 0 && index == search->count - 1);
+    search->state++;
+    set_leaf(search, index, no_room);
+    search->states[index] = (struct leaf_state){0};
+    search->count--;
+}
+
 void packing_search_update(struct packing_search *search, const struct place *place, uint32_t index)
 {
     if (!search->states[index].closed)
@@ -124,7 +133,6 @@ void packing_search_open(struct packing_search *search, const struct place *plac
     search->states[index].closed = false;
     search->state++;
     set_leaf(search, index, room_of(place));
-    packing_search_forget(search);
 }
 
 bool packing_search_is_closed(const struct packing_search *search, uint32_t index)
@@ -184,20 +192,27 @@ struct packing_kind *packing_search_kind(struct packing_search *search, uint32_t
         kind = kind->chain;
     if (kind == NULL) {
         kind = ARENA_NEW(search->arena, struct packing_kind);
-        *kind = (struct packing_kind){.kind_id = kind_id, .taken = search->taken, .chain = *bucket};
+        *kind = (struct packing_kind){.kind_id = kind_id, .cursor.era = search->era, .chain = *bucket};
         *bucket = kind;
-    }
-    if (kind->taken != search->taken) {
-        kind->taken = search->taken;
-        kind->next = 0;
-        kind->why.verdict = PLACEMENT_FITS;
     }
     return kind;
 }
 
 void packing_search_forget(struct packing_search *search)
 {
-    search->taken++;
+    search->era = ++search->last_era;
+    search->state++;
+}
+
+uint64_t packing_search_era(const struct packing_search *search)
+{
+    return search->era;
+}
+
+void packing_search_return(struct packing_search *search, uint64_t era)
+{
+    search->era = era;
+    search->state++;
 }
 
 uint64_t packing_search_state(const struct packing_search *search)

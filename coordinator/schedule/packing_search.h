@@ -9,10 +9,14 @@
 
 struct packing_search;
 
+struct packing_cursor {
+    uint32_t next; // no place before this one takes the pod
+    uint64_t era;  // what had been taken back then (packing_search_era)
+};
+
 struct packing_kind {
     uint32_t kind_id;
-    uint32_t next;      // no place before this one takes the kind
-    uint64_t taken;     // how often something had been taken back then
+    struct packing_cursor cursor;
     uint64_t why_state; // which places there were when `why` was found; FITS: not looked for yet
     struct placement why;
     struct packing_kind *chain;
@@ -21,6 +25,7 @@ struct packing_kind {
 struct packing_search *packing_search_create(struct arena *arena, uint32_t capacity);
 void packing_search_build(struct packing_search *search, const struct place *places, uint32_t count);
 void packing_search_add(struct packing_search *search, const struct place *places, uint32_t index);
+void packing_search_drop(struct packing_search *search, uint32_t index); // the last one that was added
 void packing_search_update(struct packing_search *search, const struct place *place, uint32_t index);
 
 void packing_search_close(struct packing_search *search, uint32_t index);
@@ -33,8 +38,12 @@ uint32_t packing_search_next(const struct packing_search *search, uint32_t from,
 
 // What is remembered of a kind; NULL for kind 0, of which nothing is.
 struct packing_kind *packing_search_kind(struct packing_search *search, uint32_t kind_id);
-void packing_search_forget(struct packing_search *search); // something was taken back
-// Another figure whenever places were added, closed or opened.
+// Something was taken back, so that cursors of the era before say nothing any more.
+void packing_search_forget(struct packing_search *search);
+uint64_t packing_search_era(const struct packing_search *search);
+// Everything is as it was in that era, and so are the cursors.
+void packing_search_return(struct packing_search *search, uint64_t era);
+// Another figure whenever places were added, dropped, closed or opened, or something was rolled back.
 uint64_t packing_search_state(const struct packing_search *search);
 
 // How many extended resources the place's own array has room for; 0 while it is the node's.

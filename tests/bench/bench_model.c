@@ -221,7 +221,7 @@ static void pack(struct cluster *cluster, const struct options *options, double 
         packing_order(pods, count, &reference);
         uint32_t left = 0;
         for (uint32_t i = 0; i < count; i++) {
-            if (packing_put(&packing, pods[i]->shape, NULL) == UINT32_MAX)
+            if (packing_put(&packing, pods[i], NULL) == UINT32_MAX)
                 pods[left++] = pods[i];
         }
         times_ms[turn] = now_ms() - start;
@@ -229,7 +229,7 @@ static void pack(struct cluster *cluster, const struct options *options, double 
         struct place place = packing.places[0];
         place.node = NULL;
         place.used = (struct resources){0};
-        packing_count(arena, &place, pods, left, options->nodes, landed);
+        packing_count_on(&packing, &place, pods, left, options->nodes, landed);
         count_ms[turn] = now_ms() - start;
         arena_destroy(arena);
     }

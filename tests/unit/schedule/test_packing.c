@@ -75,14 +75,14 @@ static void pods_go_to_the_first_place_that_fits(void **state)
     struct packing packing = packing_create(arena, cluster);
     const struct pod *large = put_pod("large", "", 2000);
     const struct pod *small = put_pod("small", "", 900);
-    assert_int_equal(packing_put(&packing, large->shape, NULL), 1);
-    assert_int_equal(packing_put(&packing, small->shape, NULL), 0);
-    assert_int_equal(packing_put(&packing, small->shape, NULL), 1);
-    assert_int_equal(packing_put(&packing, small->shape, NULL), 1);
+    assert_int_equal(packing_put(&packing, large, NULL), 1);
+    assert_int_equal(packing_put(&packing, small, NULL), 0);
+    assert_int_equal(packing_put(&packing, small, NULL), 1);
+    assert_int_equal(packing_put(&packing, small, NULL), 1);
     assert_int_equal(packing.places[1].used.cpu_millis, 3800);
     assert_int_equal(packing.places[1].used.pods, 3);
     struct placement why;
-    assert_int_equal(packing_put(&packing, small->shape, &why), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, small, &why), UINT32_MAX);
     assert_int_equal(why.verdict, PLACEMENT_RESOURCES);
     assert_int_equal(cluster_node(cluster, "b")->requested.cpu_millis, 0); // the model is not touched
 }
@@ -93,12 +93,12 @@ static void what_was_put_can_be_taken_back(void **state)
     put_node("a");
     struct packing packing = packing_create(arena, cluster);
     const struct pod *pod = put_pod("p", "", 2000);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), 0);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), UINT32_MAX);
-    packing_take(&packing, 0, pod->shape);
+    assert_int_equal(packing_put(&packing, pod, NULL), 0);
+    assert_int_equal(packing_put(&packing, pod, NULL), UINT32_MAX);
+    packing_take(&packing, 0, pod);
     assert_int_equal(packing.places[0].used.cpu_millis, 0);
     assert_int_equal(packing.places[0].used.pods, 0);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), 0);
+    assert_int_equal(packing_put(&packing, pod, NULL), 0);
 }
 
 static void a_pod_can_be_put_on_one_very_place(void **state)
@@ -109,18 +109,18 @@ static void a_pod_can_be_put_on_one_very_place(void **state)
     struct packing packing = packing_create(arena, cluster);
     const struct pod *pod = put_pod("p", "", 2000);
     struct placement why;
-    assert_true(packing_put_at(&packing, 1, pod->shape, &why));
+    assert_true(packing_put_at(&packing, 1, pod, &why));
     assert_int_equal(why.verdict, PLACEMENT_FITS);
     assert_int_equal(packing.places[1].used.cpu_millis, 2000);
-    assert_false(packing_put_at(&packing, 1, pod->shape, &why));
+    assert_false(packing_put_at(&packing, 1, pod, &why));
     assert_int_equal(why.verdict, PLACEMENT_RESOURCES);
     assert_int_equal(packing.places[1].used.cpu_millis, 2000);
     assert_int_equal(packing.places[0].used.cpu_millis, 0);
-    packing_take(&packing, 1, pod->shape);
+    packing_take(&packing, 1, pod);
     packing_remove_node(&packing, b);
-    assert_false(packing_put_at(&packing, 1, pod->shape, NULL));
+    assert_false(packing_put_at(&packing, 1, pod, NULL));
     packing_restore_node(&packing, b);
-    assert_true(packing_put_at(&packing, 1, pod->shape, NULL));
+    assert_true(packing_put_at(&packing, 1, pod, NULL));
 }
 
 static void several_extended_resources_keep_their_order(void **state)
@@ -134,12 +134,14 @@ static void several_extended_resources_keep_their_order(void **state)
     facts.allocatable.extended_count = 3;
     cluster_put_node(cluster, &facts);
     struct packing packing = packing_create(arena, cluster);
-    struct pod_shape b = {.facts = make_shape(0, 0)};
-    b.facts.requests.extended = wants_b;
-    b.facts.requests.extended_count = 1;
-    struct pod_shape ac = {.facts = make_shape(0, 0)};
-    ac.facts.requests.extended = wants_ac;
-    ac.facts.requests.extended_count = 2;
+    struct pod_shape shape_b = {.facts = make_shape(0, 0)};
+    shape_b.facts.requests.extended = wants_b;
+    shape_b.facts.requests.extended_count = 1;
+    struct pod_shape shape_ac = {.facts = make_shape(0, 0)};
+    shape_ac.facts.requests.extended = wants_ac;
+    shape_ac.facts.requests.extended_count = 2;
+    const struct pod b = {.space = "default", .name = "b", .shape = &shape_b};
+    const struct pod ac = {.space = "default", .name = "ac", .shape = &shape_ac};
     assert_int_equal(packing_put(&packing, &b, NULL), 0);
     assert_int_equal(packing_put(&packing, &ac, NULL), 0);
     assert_int_equal(packing_put(&packing, &ac, NULL), UINT32_MAX);
@@ -162,9 +164,9 @@ static void thousands_of_kinds_are_told_apart(void **state)
             snprintf(name, sizeof(name), "p%d", i);
             const struct pod *pod = put_pod(name, "", 3000 + i);
             bool fits = i <= 900;
-            assert_int_equal(packing_put(&packing, pod->shape, NULL), fits ? 0 : UINT32_MAX);
+            assert_int_equal(packing_put(&packing, pod, NULL), fits ? 0 : UINT32_MAX);
             if (fits)
-                packing_take(&packing, 0, pod->shape);
+                packing_take(&packing, 0, pod);
         }
     }
 }
@@ -188,16 +190,16 @@ static void extended_resources_are_counted_on_a_copy(void **state)
     const struct pod *pod = cluster_put_pod(cluster, &pod_facts);
     struct packing packing = packing_create(arena, cluster);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(packing_put(&packing, pod->shape, NULL), 0);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), UINT32_MAX);
+        assert_int_equal(packing_put(&packing, pod, NULL), 0);
+    assert_int_equal(packing_put(&packing, pod, NULL), UINT32_MAX);
     assert_int_equal(resources_extended(&packing.places[0].used, "nvidia.com/gpu"), 4);
     assert_int_equal(resources_extended(&node->requested, "nvidia.com/gpu"), 1);
-    packing_take(&packing, 0, pod->shape);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), 0);
+    packing_take(&packing, 0, pod);
+    assert_int_equal(packing_put(&packing, pod, NULL), 0);
     pod_facts.shape.requests.extended = other;
     pod = cluster_put_pod(cluster, &pod_facts);
     struct placement why;
-    assert_int_equal(packing_put(&packing, pod->shape, &why), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, pod, &why), UINT32_MAX);
     assert_string_equal(why.lack.name, "amd.com/gpu");
 }
 
@@ -209,13 +211,13 @@ static void a_node_that_is_to_go_takes_nothing_until_it_is_restored(void **state
     struct packing packing = packing_create(arena, cluster);
     const struct pod *pod = put_pod("p", "", 0);
     packing_remove_node(&packing, a);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), 1);
+    assert_int_equal(packing_put(&packing, pod, NULL), 1);
     packing_remove_node(&packing, b);
     struct placement why;
-    assert_int_equal(packing_put(&packing, pod->shape, &why), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, pod, &why), UINT32_MAX);
     assert_int_equal(why.verdict, PLACEMENT_NOT_READY);
     packing_restore_node(&packing, a);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), 0);
+    assert_int_equal(packing_put(&packing, pod, NULL), 0);
     packing_restore_node(&packing, a);
     struct node_facts facts = make_node("new");
     packing_remove_node(&packing, cluster_put_node(cluster, &facts)); // no place: fine
@@ -240,12 +242,12 @@ static void wished_for_places_come_after_the_nodes(void **state)
         assert_int_equal(packing_add(&packing, &place), i);
     const struct pod *pod = put_pod("p", "", 1000);
     for (uint32_t i = 0; i < 3; i++)
-        assert_int_equal(packing_put(&packing, pod->shape, NULL), 0);
+        assert_int_equal(packing_put(&packing, pod, NULL), 0);
     for (uint32_t i = 1; i < 100; i++)
-        assert_int_equal(packing_put(&packing, pod->shape, NULL), i);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL), UINT32_MAX);
+        assert_int_equal(packing_put(&packing, pod, NULL), i);
+    assert_int_equal(packing_put(&packing, pod, NULL), UINT32_MAX);
     assert_int_equal(packing_add(&packing, &place), 100);
-    assert_int_equal(packing_put(&packing, pod->shape, NULL),
+    assert_int_equal(packing_put(&packing, pod, NULL),
                      100); // what failed everywhere is tried on the new one
 }
 
@@ -262,18 +264,18 @@ static void the_nearest_miss_is_told(void **state)
     struct packing packing = packing_create(arena, cluster);
     const struct pod *pod = put_pod("p", "", 5000);
     struct placement why;
-    assert_int_equal(packing_put(&packing, pod->shape, &why), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, pod, &why), UINT32_MAX);
     assert_int_equal(why.verdict, PLACEMENT_RESOURCES);
     assert_int_equal(why.lack.free, 3900); // on c, the emptier one
     packing_remove_node(&packing, cluster_node(cluster, "c"));
-    assert_int_equal(packing_put(&packing, pod->shape, &why), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, pod, &why), UINT32_MAX);
     assert_int_equal(why.lack.free, 900);
     packing_remove_node(&packing, cluster_node(cluster, "b"));
-    assert_int_equal(packing_put(&packing, pod->shape, &why), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, pod, &why), UINT32_MAX);
     assert_int_equal(why.verdict, PLACEMENT_TAINT);
     const struct pod *small = put_pod("small", "", 1);
     packing_restore_node(&packing, cluster_node(cluster, "b"));
-    assert_int_equal(packing_put(&packing, small->shape, &why), 1);
+    assert_int_equal(packing_put(&packing, small, &why), 1);
     assert_int_equal(why.verdict, PLACEMENT_FITS);
 }
 
@@ -286,7 +288,7 @@ static void what_is_beyond_the_rules_is_put_nowhere(void **state)
     const struct pod *pod = cluster_put_pod(cluster, &facts);
     struct packing packing = packing_create(arena, cluster);
     struct placement why;
-    assert_int_equal(packing_put(&packing, pod->shape, &why), UINT32_MAX);
+    assert_int_equal(packing_put(&packing, pod, &why), UINT32_MAX);
     assert_int_equal(why.verdict, PLACEMENT_BEYOND);
     assert_int_equal(why.needs, POD_NEEDS_SPREAD);
 }
@@ -296,8 +298,10 @@ static void shapes_made_by_hand_are_never_confused(void **state)
     (void)state;
     put_node("a");
     struct packing packing = packing_create(arena, cluster);
-    struct pod_shape large = {.facts = make_shape(9000, 1)};
-    struct pod_shape small = {.facts = make_shape(900, 1)};
+    struct pod_shape large_shape = {.facts = make_shape(9000, 1)};
+    struct pod_shape small_shape = {.facts = make_shape(900, 1)};
+    const struct pod large = {.space = "default", .name = "large", .shape = &large_shape};
+    const struct pod small = {.space = "default", .name = "small", .shape = &small_shape};
     assert_int_equal(packing_put(&packing, &large, NULL), UINT32_MAX);
     assert_int_equal(packing_put(&packing, &small, NULL), 0);
 }
@@ -325,7 +329,7 @@ static void pods_are_ordered_by_their_largest_share(void **state)
     facts = make_pod("tiny-0", "", 100, MIB);
     facts.space = "a-namespace";
     pods[6] = cluster_put_pod(cluster, &facts);
-    static const char *const expected[] = {"gpu", "memory", "disk", "cpu", "tiny-0", "tiny-a", "tiny-b"};
+    static const char *const expected[] = {"gpu", "memory", "disk", "cpu", "tiny-a", "tiny-b", "tiny-0"};
     for (int turn = 0; turn < 7; turn++) {
         const struct pod *first = pods[0]; // another input order each time
         memmove(pods, pods + 1, 6 * sizeof(pods[0]));
@@ -346,20 +350,109 @@ static void as_few_templates_are_used_as_it_takes(void **state)
     place.used = (struct resources){.cpu_millis = 100, .pods = 1}; // DaemonSets
     const struct pod *pods[] = {put_pod("a", "", 950), put_pod("b", "", 600), put_pod("c", "", 500),
                                 put_pod("d", "", 400), put_pod("e", "", 300)};
+    struct packing packing = packing_create(arena, cluster);
+    struct packing_mark mark = packing_mark(&packing);
     uint32_t landed[5];
-    assert_int_equal(packing_count(arena, &place, pods, 5, 9, landed), 2);
+    assert_int_equal(packing_count_on(&packing, &place, pods, 5, 9, landed), 2);
     assert_int_equal(landed[0], UINT32_MAX); // fits no template at all
     assert_int_equal(landed[1], 0);
     assert_int_equal(landed[2], 1);
     assert_int_equal(landed[3], 1);
     assert_int_equal(landed[4], 0);
-    assert_int_equal(packing_count(arena, &place, pods, 5, 1, landed), 1);
+    packing_rollback(&packing, mark);
+    assert_int_equal(packing.place_count, 0);
+    assert_int_equal(packing_count_on(&packing, &place, pods, 5, 1, landed), 1);
     assert_int_equal(landed[1], 0);
     assert_int_equal(landed[2], UINT32_MAX);
     assert_int_equal(landed[4], 0);
-    assert_int_equal(packing_count(arena, &place, pods, 5, 0, landed), 0);
+    packing_rollback(&packing, mark);
+    assert_int_equal(packing_count_on(&packing, &place, pods, 5, 0, landed), 0);
     assert_int_equal(landed[1], UINT32_MAX);
-    assert_int_equal(packing_count(arena, &place, pods, 0, 9, landed), 0);
+    assert_int_equal(packing_count_on(&packing, &place, pods, 0, 9, landed), 0);
+}
+
+static void machines_are_added_only_for_what_fits_nowhere_else(void **state)
+{
+    (void)state;
+    static const struct resources allocatable = {.cpu_millis = 1000, .memory_bytes = GIB, .pods = 10};
+    struct place place = template_place(&allocatable);
+    put_node("a");
+    put_pod("there", "a", 3000);
+    const struct pod *pods[] = {put_pod("p", "", 800), put_pod("q", "", 800), put_pod("r", "", 100)};
+    struct packing packing = packing_create(arena, cluster);
+    uint32_t landed[3];
+    assert_int_equal(packing_count_on(&packing, &place, pods, 3, 9, landed), 1);
+    assert_int_equal(landed[0], 0);
+    assert_int_equal(landed[1], 1);
+    assert_int_equal(landed[2], 0);
+    assert_int_equal(packing.place_count, 2); // and there it stays
+    assert_int_equal(packing.places[1].used.cpu_millis, 800);
+}
+
+static void going_back_to_a_mark_undoes_all_that_was_done_since(void **state)
+{
+    (void)state;
+    static const struct resources allocatable = {.cpu_millis = 1000, .memory_bytes = GIB, .pods = 10};
+    struct place place = template_place(&allocatable);
+    const struct node *a = put_node("a");
+    const struct node *b = put_node("b");
+    const struct pod *large = put_pod("large", "", 3000);
+    const struct pod *small = put_pod("small", "", 1000);
+    struct packing packing = packing_create(arena, cluster);
+    assert_int_equal(packing_put(&packing, large, NULL), 0);
+    packing_remove_node(&packing, b);
+    struct packing_mark outer = packing_mark(&packing);
+    packing_take(&packing, 0, large);
+    packing_restore_node(&packing, b);
+    struct packing_mark inner = packing_mark(&packing);
+    packing_remove_node(&packing, a);
+    assert_int_equal(packing_put(&packing, large, NULL), 1);
+    assert_int_equal(packing_put(&packing, small, NULL), UINT32_MAX);
+    assert_int_equal(packing_add(&packing, &place), 2);
+    assert_int_equal(packing_put(&packing, small, NULL), 2);
+    packing_rollback(&packing, inner);
+    assert_int_equal(packing.place_count, 2);
+    assert_int_equal(packing.places[1].used.cpu_millis, 0);
+    assert_int_equal(packing_put(&packing, large, NULL), 0);
+    packing_rollback(&packing, outer);
+    assert_int_equal(packing.places[0].used.cpu_millis, 3000);
+    assert_int_equal(packing.places[0].used.pods, 1);
+    assert_int_equal(packing_put(&packing, large, NULL), UINT32_MAX); // b is to go again
+    assert_int_equal(packing_put(&packing, small, NULL), UINT32_MAX);
+}
+
+static void going_back_is_exact_where_sums_have_met_their_limit(void **state)
+{
+    (void)state;
+    static const struct resources allocatable = {
+        .cpu_millis = INT64_MAX, .memory_bytes = INT64_MAX, .pods = INT64_MAX};
+    struct place place = template_place(&allocatable);
+    place.used.cpu_millis = 7;
+    struct packing packing = packing_create(arena, cluster);
+    packing_add(&packing, &place);
+    const struct pod *huge = put_pod("huge", "", INT64_MAX - 7);
+    assert_int_equal(packing_put(&packing, huge, NULL), 0);
+    struct packing_mark mark = packing_mark(&packing);
+    packing_take(&packing, 0, huge);
+    assert_int_equal(packing.places[0].used.cpu_millis, 7);
+    packing_rollback(&packing, mark);
+    assert_int_equal(packing.places[0].used.cpu_millis, INT64_MAX);
+}
+
+static void a_look_at_a_place_changes_nothing(void **state)
+{
+    (void)state;
+    static const struct resources allocatable = {.cpu_millis = 1000, .memory_bytes = GIB, .pods = 10};
+    struct place place = template_place(&allocatable);
+    put_node("a");
+    const struct pod *pod = put_pod("p", "", 3000);
+    struct packing packing = packing_create(arena, cluster);
+    for (int turn = 0; turn < 3; turn++) {
+        assert_int_equal(packing_check(&packing, 0, pod).verdict, PLACEMENT_FITS);
+        assert_int_equal(packing_check_new(&packing, &place, pod).verdict, PLACEMENT_RESOURCES);
+        assert_int_equal(packing.place_count, 1);
+        assert_int_equal(packing.places[0].used.cpu_millis, 0);
+    }
 }
 
 int main(void)
@@ -380,6 +473,10 @@ int main(void)
         TEST(shapes_made_by_hand_are_never_confused),
         TEST(pods_are_ordered_by_their_largest_share),
         TEST(as_few_templates_are_used_as_it_takes),
+        TEST(machines_are_added_only_for_what_fits_nowhere_else),
+        TEST(going_back_to_a_mark_undoes_all_that_was_done_since),
+        TEST(going_back_is_exact_where_sums_have_met_their_limit),
+        TEST(a_look_at_a_place_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,20 +105,20 @@ static void any_history_of_putting_and_taking_gives_first_fit(void **state)
                     packing_remove_node(&packing, packing.places[index].node);
                 closed[index] = !closed[index];
             } else if (put[pod] != UINT32_MAX) {
-                packing_take(&packing, put[pod], pods[pod]->shape);
+                packing_take(&packing, put[pod], pods[pod]);
                 put[pod] = UINT32_MAX;
             } else {
                 uint32_t expected =
                     plain_first_fit(pods[pod]->shape, packing.places, closed, packing.place_count);
                 struct placement why;
-                put[pod] = packing_put(&packing, pods[pod]->shape, below(2) == 0 ? &why : NULL);
+                put[pod] = packing_put(&packing, pods[pod], below(2) == 0 ? &why : NULL);
                 if (put[pod] != expected)
                     fail_msg("seed %u step %u: %u instead of %u", seed, i, put[pod], expected);
             }
         }
         for (uint32_t i = 0; i < PODS; i++) {
             if (put[i] != UINT32_MAX)
-                packing_take(&packing, put[i], pods[i]->shape);
+                packing_take(&packing, put[i], pods[i]);
         }
         for (uint32_t i = 0; i < packing.place_count; i++) {
             assert_int_equal(packing.places[i].used.cpu_millis, 0);
@@ -141,7 +141,7 @@ static void no_place_is_ever_filled_beyond_what_it_has(void **state)
         struct packing packing = packing_create(arena, cluster);
         packing_order(pods, PODS, packing.places[0].allocatable);
         for (uint32_t i = 0; i < PODS; i++) {
-            uint32_t index = packing_put(&packing, pods[i]->shape, NULL);
+            uint32_t index = packing_put(&packing, pods[i], NULL);
             if (index != UINT32_MAX)
                 assert_int_equal(placement_check_static(pods[i]->shape, &packing.places[index]).verdict,
                                  PLACEMENT_FITS);
@@ -180,15 +180,17 @@ static void the_order_of_input_does_not_matter(void **state)
         assert_memory_equal(pods, shuffled, sizeof(pods));
         uint32_t landed[PODS];
         uint32_t again[PODS];
-        uint32_t used = packing_count(arena, &template, pods, PODS, PODS, landed);
-        assert_int_equal(packing_count(arena, &template, shuffled, PODS, PODS, again), used);
+        struct packing_mark mark = packing_mark(&one);
+        uint32_t used = packing_count_on(&one, &template, pods, PODS, PODS, landed);
+        packing_rollback(&one, mark);
+        assert_int_equal(packing_count_on(&one, &template, shuffled, PODS, PODS, again), used);
         assert_memory_equal(landed, again, sizeof(landed));
-        bool taken[PODS] = {false};
+        bool taken[NODES + PODS] = {false};
         for (uint32_t i = 0; i < PODS; i++) {
             if (landed[i] != UINT32_MAX)
                 taken[landed[i]] = true;
         }
-        for (uint32_t i = 0; i < used; i++)
+        for (uint32_t i = one.node_count; i < one.place_count; i++)
             assert_true(taken[i]); // no machine without a pod
         arena_destroy(arena);
         cluster_destroy(cluster);
