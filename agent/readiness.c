@@ -227,8 +227,16 @@ static void check_connections(const struct pass *pass, const struct pod *pod)
              "%u established TCP connections", pod->established_connections);
 }
 
+// It vanished while the host was being read: nothing is left to know about it.
+static bool is_gone(const struct host_view *view, const struct pod *pod)
+{
+    return !pod->has_cgroup && !pod->has_directory && view->pods.known && view->directories.known;
+}
+
 static void check_pod(const struct pass *pass, const struct pod *pod)
 {
+    if (is_gone(pass->view, pod))
+        return;
     check_local_data(pass, pod);
     check_processes(pass, pod);
     check_connections(pass, pod);
@@ -282,6 +290,8 @@ static bool remains(const struct host_view *view, const struct pod *pod)
 {
     if (!pod)
         return !view->pods.known || !view->directories.known;
+    if (is_gone(view, pod))
+        return false;
     return pod->has_cgroup || !view->pods.known || !pod->evidence[EVIDENCE_LOCAL_DATA].known ||
            pod->local_data_bytes > 0 || pod->local_data_at_least;
 }

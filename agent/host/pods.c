@@ -284,24 +284,36 @@ static void inspect_local_data(struct pod *pod, const struct pods_trees *trees, 
     memcpy(pod->volumes, data.volumes, sizeof pod->volumes);
 }
 
-static void inspect_connections(struct pod *pod, int procfs, int32_t witness)
+// A process that ends has no namespace left (ENXIO) before it is gone.
+static bool ended(int code)
+{
+    return vanished(code) || code == ENXIO;
+}
+
+// False: every witness has ended meanwhile.
+static bool inspect_connections(struct pod *pod, int procfs, const struct processes *processes)
 {
     struct reading *reading = &pod->evidence[EVIDENCE_CONNECTIONS];
     struct connections connections;
     struct error error;
-    error_clear(&error);
     pod->established_connections = 0;
-    if (witness == 0) { // nobody there to hold one
+    if (processes->witness_count == 0) { // nobody there to hold one
         reading_known(reading);
-        return;
+        return true;
     }
-    if (connections_read(procfs, witness, &connections, &error) < 0) {
+    for (uint32_t i = 0; i < processes->witness_count; i++) {
+        error_clear(&error);
+        if (connections_read(procfs, processes->witness[i], &connections, &error) == 0) {
+            reading_known(reading);
+            pod->host_network = connections.host_network;
+            pod->established_connections = connections.established;
+            return true;
+        }
         reading_unknown(reading, "%s", error.text);
-        return;
+        if (!ended(error.code))
+            return true;
     }
-    reading_known(reading);
-    pod->host_network = connections.host_network;
-    pod->established_connections = connections.established;
+    return false;
 }
 
 static void inspect_processes(struct pod *pod, const struct pods_trees *trees, int cgroup)
@@ -310,16 +322,19 @@ static void inspect_processes(struct pod *pod, const struct pods_trees *trees, i
     struct processes processes;
     struct error error;
     error_clear(&error);
-    pod->processes = pod->processes_uninterruptible = 0;
-    if (trees->procfs < 0 || processes_read(trees->procfs, cgroup, &processes, &error) < 0) {
-        reading_unknown(reading, "%s", trees->procfs < 0 ? "/proc cannot be read" : error.text);
-        reading_unknown(&pod->evidence[EVIDENCE_CONNECTIONS], "no process of this pod could be found");
-        return;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        pod->processes = pod->processes_uninterruptible = 0;
+        if (trees->procfs < 0 || processes_read(trees->procfs, cgroup, &processes, &error) < 0) {
+            reading_unknown(reading, "%s", trees->procfs < 0 ? "/proc cannot be read" : error.text);
+            reading_unknown(&pod->evidence[EVIDENCE_CONNECTIONS], "no process of this pod could be found");
+            return;
+        }
+        reading_known(reading);
+        pod->processes = processes.processes;
+        pod->processes_uninterruptible = processes.uninterruptible;
+        if (inspect_connections(pod, trees->procfs, &processes))
+            return;
     }
-    reading_known(reading);
-    pod->processes = processes.processes;
-    pod->processes_uninterruptible = processes.uninterruptible;
-    inspect_connections(pod, trees->procfs, processes.witness);
 }
 
 void pods_inspect(struct pod *pod, const struct pods_trees *trees, uint32_t entries_max,

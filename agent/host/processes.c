@@ -44,8 +44,8 @@ static int look_at(struct walk *walk, uint64_t id, struct error *error)
     walk->out->processes++;
     if (state == 'D')
         walk->out->uninterruptible++;
-    if (walk->out->witness == 0 && state != 'Z' && state != 'X')
-        walk->out->witness = (int32_t)id;
+    if (walk->out->witness_count < PROCESSES_WITNESSES_MAX && state != 'Z' && state != 'X')
+        walk->out->witness[walk->out->witness_count++] = (int32_t)id;
     return 0;
 }
 

@@ -10,11 +10,14 @@
 #define PROCESSES_A_POD_MAX         8192
 #define PROCESSES_CGROUPS_A_POD_MAX 512
 #define PROCESSES_DEPTH_MAX         16
+#define PROCESSES_WITNESSES_MAX     4
 
 struct processes {
     uint32_t processes;
     uint32_t uninterruptible;
-    int32_t witness; // a living process of the pod, 0 when it has none: its network namespace is the pod's
+    // Some living processes of the pod, whose network namespace is the pod's: any may be gone a moment later.
+    int32_t witness[PROCESSES_WITNESSES_MAX];
+    uint32_t witness_count; // 0: it has no living process
 };
 
 // The pod's cgroup and all below it. A process that ends meanwhile does not count. Errors: the ids cannot be

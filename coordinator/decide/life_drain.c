@@ -327,7 +327,7 @@ void drain_evict(struct life_private *p)
         return;
     }
     life_due(p, renew_ms);
-    if (drain->answer == EVIDENCE_BLOCKED) {
+    if (drain->answer == EVIDENCE_BLOCKED || drain->answer == EVIDENCE_UNKNOWN) {
         give_up_for_agent(p);
         return;
     }

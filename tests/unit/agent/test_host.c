@@ -118,6 +118,31 @@ static void pods_appear_vanish_and_begin_anew(void **state)
     tree_destroy(&tree);
 }
 
+static void a_process_that_ends_while_its_pod_is_looked_at_hides_no_connection(void **state)
+{
+    (void)state;
+    struct tree tree;
+    tree_create(&tree);
+    tree_host(&tree);
+    tree_pod(&tree, UID_A, 100);
+    tree_write(&tree, "100\n101\n", "%s/cri-containerd-0a1b.scope/cgroup.procs", tree_cgroup(UID_A));
+    tree_process(&tree, 101, 'S', "net:[40265100]");
+    tree_write(&tree, "  sl  local_address rem_address   st\n   0: 0A00020F:1F90 0B00020F:0050 01 00\n",
+               "proc/101/net/tcp");
+    tree_remove(&tree, "proc/100/net"); // its namespace has gone before it
+    struct host_settings settings = tree_settings(&tree);
+    struct host *host = host_create(&settings);
+    const struct host_view *view = host_view(host);
+    sample_at(host, 1000);
+    assert_true(view->pod[0].evidence[EVIDENCE_CONNECTIONS].known);
+    assert_int_equal(view->pod[0].established_connections, 1);
+    tree_remove(&tree, "proc/101/net");
+    sample_at(host, 2000);
+    assert_false(view->pod[0].evidence[EVIDENCE_CONNECTIONS].known); // nobody could tell
+    host_destroy(host);
+    tree_destroy(&tree);
+}
+
 static void an_empty_host_is_unknown_in_every_part_with_a_reason(void **state)
 {
     (void)state;
@@ -369,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_whole_host_is_read),
         cmocka_unit_test(rates_need_two_samples_and_a_window),
         cmocka_unit_test(pods_appear_vanish_and_begin_anew),
+        cmocka_unit_test(a_process_that_ends_while_its_pod_is_looked_at_hides_no_connection),
         cmocka_unit_test(an_empty_host_is_unknown_in_every_part_with_a_reason),
         cmocka_unit_test(a_cgroup_v1_host_says_so_and_its_pods_are_unknown),
         cmocka_unit_test(a_kubelet_that_starts_later_is_found),

@@ -327,6 +327,23 @@ static void a_pod_with_neither_cgroup_nor_directory_is_gone(void **state)
     assert_int_equal(stage->verdict.pods_remaining, 2);
 }
 
+static void a_pod_that_vanishes_while_it_is_looked_at_is_gone_and_not_unreadable(void **state)
+{
+    (void)state;
+    struct stage *stage = make_stage();
+    struct pod *pod = &stage->pods[0];
+    pod->has_cgroup = pod->has_directory = false;
+    for (int kind = 0; kind < EVIDENCE_KINDS; kind++)
+        reading_unknown(&pod->evidence[kind], "no such file");
+    expect(ask(stage, about_a), READINESS_READY, NULL, NULL, NULL);
+    assert_int_equal(stage->verdict.pods_remaining, 0);
+    assert_int_equal(node(stage)->state, READINESS_READY);
+    assert_int_equal(stage->verdict.pods_remaining, 2);
+    reading_unknown(&stage->view.directories, "x"); // then it may be there
+    assert_int_equal(ask(stage, about_a)->state, READINESS_UNKNOWN);
+    assert_int_equal(stage->verdict.pods_remaining, 1);
+}
+
 static void a_directory_left_behind_empty_does_not_remain(void **state)
 {
     (void)state;
@@ -370,6 +387,7 @@ int main(void)
         cmocka_unit_test(only_the_named_pods_count_for_a_directive),
         cmocka_unit_test(data_that_may_be_lost_is_ignored_pod_by_pod_and_volume_by_volume),
         cmocka_unit_test(a_pod_with_neither_cgroup_nor_directory_is_gone),
+        cmocka_unit_test(a_pod_that_vanishes_while_it_is_looked_at_is_gone_and_not_unreadable),
         cmocka_unit_test(a_directory_left_behind_empty_does_not_remain),
         cmocka_unit_test(a_pod_half_made_or_half_removed_is_waited_for),
     };

@@ -124,15 +124,23 @@ static void evictions_stop_while_the_agent_is_silent_or_not_ready(void **state)
     assert_int_equal(evictions(), 11); // silent
 }
 
-static void blocked_in_the_middle_ends_the_drain(void **state)
+static void blocked_or_unknown_in_the_middle_ends_the_drain_at_once(void **state)
 {
     (void)state;
-    puppet_pod(puppet, "web-1", NODE, "web");
-    puppet_pod(puppet, "web-2", NODE, "web");
-    begin_removal();
-    answer(EVIDENCE_READY);
-    answer(EVIDENCE_BLOCKED);
-    kept("a backup runs");
+    static const enum evidence_state says[] = {EVIDENCE_BLOCKED, EVIDENCE_UNKNOWN};
+    static const char *const words[] = {"BLOCKED by its agent: a backup runs", "cannot tell: a backup runs"};
+    for (size_t i = 0; i < 2; i++) {
+        puppet_pod(puppet, "web-1", NODE, "web");
+        puppet_pod(puppet, "web-2", NODE, "web");
+        begin_removal();
+        answer(EVIDENCE_READY);
+        assert_int_equal(evictions(), 2);
+        answer(says[i]);
+        kept(words[i]);
+        assert_int_equal(directive()->directive.kind, DIRECTIVE_CANCEL_DRAIN);
+        removing_end(NULL);
+        removing_begin(NULL);
+    }
 }
 
 static void a_pod_that_came_meanwhile_is_asked_for_before_it_is_moved(void **state)
@@ -329,7 +337,7 @@ int main(void)
         TEST(unknown_gives_up_at_once),
         TEST(a_silent_agent_gives_up_in_the_end),
         TEST(evictions_stop_while_the_agent_is_silent_or_not_ready),
-        TEST(blocked_in_the_middle_ends_the_drain),
+        TEST(blocked_or_unknown_in_the_middle_ends_the_drain_at_once),
         TEST(a_pod_that_came_meanwhile_is_asked_for_before_it_is_moved),
         TEST(the_least_important_go_first),
         TEST(pods_of_one_budget_go_one_at_a_time),
