@@ -412,6 +412,9 @@ struct machine_index machine_index_make(struct arena *arena, const struct machin
 uint32_t machine_index_find(const struct machine_index *index, const struct machine_name *name);
 void owners_find(struct core *core, struct cloud_watch *watch); // after a trusted list
 void owners_drop(struct core *core, const struct life_private *p);
+// Does the VPSieNode, or a VPSieNode at all, say that the machine is its, identifier or not?
+bool owners_names(const struct life_private *p, const struct machine_facts *machine);
+bool owners_named(const struct core *core, const struct machine_facts *machine);
 // Of a VPSie group, by the trusted list: machines that intentions own; intentions whose machine is not in the
 // list (it may be counted or not); orders that are open.
 struct group_sum {

@@ -17,8 +17,7 @@ static bool named_by(const struct life_private *p, const struct machine_facts *m
     const struct intention_facts *facts = &p->intention->facts;
     if (p->intention->node != NULL)
         return node == p->intention->node;
-    if (machine->hostname[0] != '\0' && (text_equal_fold(facts->hostname, machine->hostname) ||
-                                         text_equal_fold(facts->node_name, machine->hostname)))
+    if (owners_names(p, machine))
         return true;
     return facts->ip_address[0] != '\0' && (strcmp(facts->ip_address, machine->default_ip) == 0 ||
                                             strcmp(facts->ip_address, machine->private_ip) == 0);
@@ -29,6 +28,9 @@ static void resolved(struct life_private *p, struct cloud_watch *watch, uint32_t
     const struct cloud_cluster *cloud = cluster_cloud(p->core->cluster, watch->cluster);
     p->name = machine_name_of(p->core, &cloud->machines[machine]);
     owners_give(p->core, watch, p, machine);
+    if (p->ours && p->mark != ORDER_NONE && p->mark != ORDER_ADOPTED)
+        p->mark = ORDER_PLACED;
+    p->life->outcome_unknown = false;
     core_note(p->core, NOTE_INFO, 0, life_subject(p), "its machine is %s (by host or address)",
               p->name.hostname[0] != '\0' ? p->name.hostname : p->name.identifier);
     if (p->life->step == LIFE_APPEAR)
@@ -39,7 +41,7 @@ static void resolved(struct life_private *p, struct cloud_watch *watch, uint32_t
 static bool needs_resolving(const struct life_private *p, const struct cloud_watch *watch)
 {
     return strcmp(p->intention->facts.resource_identifier, watch->cluster) == 0 && !machine_known(&p->name) &&
-           p->baseline == NULL && !p->claimed_twice &&
+           !p->claimed_twice &&
            (p->life->step == LIFE_APPEAR || p->life->step == LIFE_JOIN || p->life->step == LIFE_READY ||
             life_is_removal(p));
 }
@@ -116,7 +118,7 @@ static uint32_t certain(struct core *core, struct cloud_watch *watch, const stru
         // What does not join is not made better by a VPSieNode.
         if (node == NULL && owners_first_seen(watch, machine) + core->config.join_limit_ms < core->now_ms)
             continue;
-        if (adopt_ruled_out(watch, machine, of->id))
+        if (adopt_ruled_out(watch, machine, of->id) || owners_named(core, machine))
             continue;
         if (names_group(node, group) && attribution_fits(core, machine, of) && labelled < most) {
             found[labelled++] = i;

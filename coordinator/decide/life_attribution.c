@@ -176,7 +176,8 @@ static void find_candidates(struct matching *matching)
         if (matching->watch->owners[i] != NULL || machine->role == MACHINE_ROLE_MASTER ||
             (node != NULL && node_is_master(node)) || baseline_has(matching->baseline, machine) ||
             attribution_is_old(matching->core, machine, matching->since_ms) ||
-            !attribution_fits(matching->core, machine, matching->group))
+            !attribution_fits(matching->core, machine, matching->group) ||
+            owners_named(matching->core, machine))
             continue;
         matching->candidates[matching->candidate_count++] = i;
     }

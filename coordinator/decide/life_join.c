@@ -335,9 +335,11 @@ void join_move(struct life_private *p)
     life_phase(p, node != NULL             ? INTENTION_JOINING
                   : p->provisioned_ms != 0 ? INTENTION_PROVISIONED
                                            : INTENTION_PROVISIONING);
-    (void)life_phase_stored(p);
-    // Whose the machine is must be stored before its Node says so.
-    bool labelled = life_metadata_stored(p) && node != NULL && join_label(p);
+    // Whose the machine is must be stored before its status or its Node says so.
+    bool stored = life_metadata_stored(p);
+    if (stored)
+        (void)life_phase_stored(p);
+    bool labelled = stored && node != NULL && join_label(p);
     if (labelled && join_node_ready(core, node)) {
         in_service(p);
         return;

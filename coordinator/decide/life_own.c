@@ -135,17 +135,42 @@ static void own(struct cloud_watch *watch, const struct cloud_cluster *cloud, st
 static void find_owned(struct core *core, struct cloud_watch *watch, const struct cloud_cluster *cloud)
 {
     struct machine_index index = machine_index_make(core->out->arena, cloud->machines, cloud->machine_count);
-    for (uint32_t i = 0; i < core->cluster->intention_count; i++) {
-        struct life_private *p = life_private_of(core->cluster->intentions[i]);
+    uint32_t count = core->cluster->intention_count;
+    for (uint32_t i = 0; i < 2 * count; i++) { // of two that claim one machine, the one that has its Node
+        struct life_private *p = life_private_of(core->cluster->intentions[i % count]);
         if (strcmp(p->intention->facts.resource_identifier, watch->cluster) != 0)
             continue;
-        p->machine = NULL;
-        if (!machine_known(&p->name))
+        if (i < count)
+            p->machine = NULL;
+        if (!machine_known(&p->name) || (i < count) != (p->intention->node != NULL))
             continue;
         uint32_t machine = machine_index_find(&index, &p->name);
         if (machine != UINT32_MAX && cloud->machines[machine].role != MACHINE_ROLE_MASTER)
             own(watch, cloud, p, machine);
     }
+}
+
+// By what is stored on the VPSieNode, or by the Node that is its. Addresses are given out again: they tell
+// only where there is no name.
+bool owners_names(const struct life_private *p, const struct machine_facts *machine)
+{
+    const struct intention_facts *facts = &p->intention->facts;
+    const struct node *node = p->intention->node;
+    if (machine->hostname[0] == '\0')
+        return node != NULL && machine_node(p->core, machine) == node;
+    return text_equal_fold(facts->hostname, machine->hostname) ||
+           text_equal_fold(facts->node_name, machine->hostname) ||
+           (node != NULL && text_equal_fold(node->name, machine->hostname));
+}
+
+bool owners_named(const struct core *core, const struct machine_facts *machine)
+{
+    for (uint32_t i = 0; i < core->cluster->intention_count; i++) {
+        const struct life_private *p = life_private_of(core->cluster->intentions[i]);
+        if (!life_is_gone(p) && owners_names(p, machine))
+            return true;
+    }
+    return false;
 }
 
 static int compare_sightings(const void *a, const void *b)

@@ -5,6 +5,10 @@
 
 // What is stored on a VPSieNode is compared with what is wanted there; the difference is written, again and
 // again until it is confirmed. A confirmed write is believed for a while before the watch shows it.
+//
+// Any write may be the last one of this coordinator: what the others follow from goes first. Whose a machine
+// is and what the order has come to is one patch (metadata and spec); the status is written once that is
+// confirmed, and the Node is told after that (life_join.c).
 
 #define BELIEVE_MS     (10 * LIFE_SECOND_MS)
 #define RETRY_LEAST_MS LIFE_SECOND_MS
@@ -315,8 +319,7 @@ bool life_phase_stored(struct life_private *p)
 
 bool life_persist(struct life_private *p)
 {
-    bool metadata = life_metadata_stored(p);
-    return life_phase_stored(p) && metadata;
+    return life_metadata_stored(p) && life_phase_stored(p);
 }
 
 // ---- answers

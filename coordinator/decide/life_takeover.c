@@ -27,10 +27,21 @@ static int64_t annotation_time(const struct intention *intention, const char *ke
     return at_ms;
 }
 
+// Is what ties the VPSieNode to its Node stored, on one of the two? What only a coordinator before knew, this
+// very process even, was perhaps given to another since.
+static bool tie_stored(const struct intention *intention)
+{
+    const char *labelled = labels_get(&intention->node->labels, KEY_VPSIENODE);
+    return text_equal_fold(intention->facts.node_name, intention->node->name) ||
+           (labelled != NULL && strcmp(labelled, intention->facts.name) == 0);
+}
+
 static void forget(struct life_private *p)
 {
     struct core *core = p->core;
     struct intention *intention = p->intention;
+    if (intention->node != NULL && !tie_stored(intention))
+        cluster_bind(core->cluster, intention, NULL);
     struct life *life = p->life;
     bool open = p->open;
     drain_free(p);

@@ -636,6 +636,8 @@ static void update_status(struct puppet *puppet, const struct command *command)
     node->phase = status->phase;
     if (status->hostname != NULL)
         COPY(node->hostname, status->hostname);
+    if (status->node_name != NULL && node->node_name[0] == '\0')
+        COPY(node->node_name, status->node_name);
     if (status->last_error != NULL)
         COPY(node->error, status->last_error);
     set_time(&node->provisioned_ms, status->provisioned_ms);

@@ -76,11 +76,12 @@ static void the_node_is_matched_whatever_the_case_and_labelled_at_once(void **st
     assert_string_equal(label->label_node.taints.items[0].key, "dedicated");
 }
 
-static void whose_the_machine_is_is_stored_before_its_node_is_labelled(void **state)
+static void whose_the_machine_is_is_stored_before_its_status_and_its_node_say_so(void **state)
 {
     (void)state;
     puppet_start(puppet);
     puppet_order(puppet, "general", 1);
+    uint32_t told = puppet_count(puppet, COMMAND_KUBE_INTENTION_STATUS);
     puppet->held[COMMAND_KUBE_UPDATE_INTENTION] = true;
     puppet_machine(puppet, "vps-1", "w-1")->cpu = 4;
     puppet->machines[0].memory_mb = 8192;
@@ -88,7 +89,9 @@ static void whose_the_machine_is_is_stored_before_its_node_is_labelled(void **st
     puppet_kube_node(puppet, "w-1", true);
     puppet_run(puppet, 10 * SECOND);
     assert_null(puppet_last(puppet, COMMAND_KUBE_LABEL_NODE));
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_INTENTION_STATUS), told);
     puppet_answer_all(puppet, COMMAND_KUBE_UPDATE_INTENTION);
+    assert_true(puppet_count(puppet, COMMAND_KUBE_INTENTION_STATUS) > told);
     assert_non_null(puppet_last(puppet, COMMAND_KUBE_LABEL_NODE));
 }
 
@@ -414,7 +417,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_node_is_matched_whatever_the_case_and_labelled_at_once),
-        TEST(whose_the_machine_is_is_stored_before_its_node_is_labelled),
+        TEST(whose_the_machine_is_is_stored_before_its_status_and_its_node_say_so),
         TEST(a_node_is_in_service_when_it_is_labelled_ready_and_without_startup_taints),
         TEST(startup_taints_are_known_by_name_and_by_flag),
         TEST(a_node_that_comes_back_under_another_uid_is_labelled_again),

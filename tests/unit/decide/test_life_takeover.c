@@ -383,6 +383,70 @@ static void two_intentions_that_claim_one_machine_leave_it_to_the_first(void **s
     assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
 }
 
+static void of_two_that_claim_one_machine_the_one_with_its_node_keeps_it(void **state)
+{
+    (void)state;
+    struct puppet_node *late = puppet_intention(puppet, "a0", "general"); // a write that came late
+    requested(late, 2 * MINUTE, "placed");
+    snprintf(late->identifier, sizeof(late->identifier), "vps-w1");
+    late->created_ms -= MINUTE;
+    puppet_show_intention(puppet, late);
+    struct puppet_node *node = puppet_in_service(puppet, "w1", "general");
+    puppet_start(puppet);
+    puppet_run(puppet, 40 * MINUTE);
+    assert_int_equal(life("w1")->step, LIFE_READY);
+    assert_string_equal(node->identifier, "vps-w1");
+    assert_string_equal(late->identifier, "");
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+}
+
+// The coordinator before could write so much and no more.
+static void a_machine_that_only_a_status_names_is_not_given_to_another(void **state)
+{
+    (void)state;
+    struct puppet_node *first = puppet_intention(puppet, "w1", "general");
+    struct puppet_node *second = puppet_intention(puppet, "w2", "general");
+    second->created_ms -= SECOND; // its turn would be first
+    requested(first, MINUTE, "accepted");
+    requested(second, MINUTE, "accepted");
+    first->phase = INTENTION_PROVISIONED;
+    snprintf(first->hostname, sizeof(first->hostname), "host-w1");
+    puppet_show_intention(puppet, first);
+    puppet_show_intention(puppet, second);
+    puppet_machine(puppet, "vps-w1", "host-w1");
+    puppet->cloud_groups[0].nodes = 1;
+    puppet_start(puppet);
+    puppet_run(puppet, 3 * MINUTE);
+    assert_string_equal(first->identifier, "vps-w1");
+    assert_string_equal(puppet_note_of(first, KEY_ORDER), "placed");
+    assert_string_equal(second->identifier, "");
+    assert_int_equal(life("w2")->step, LIFE_APPEAR);
+}
+
+static void what_was_never_stored_is_forgotten_with_the_term(void **state)
+{
+    (void)state;
+    puppet_start(puppet);
+    puppet_order(puppet, "general", 2);
+    puppet_run(puppet, 5 * SECOND);
+    struct puppet_node *first = puppet_stored(puppet, 0), *second = puppet_stored(puppet, 1);
+    puppet->held[COMMAND_KUBE_UPDATE_INTENTION] = true; // they never arrive
+    puppet_machine(puppet, "vps-1", "w-1");
+    puppet_kube_node(puppet, "w-1", true);
+    puppet->cloud_groups[0].nodes = 1;
+    puppet_run(puppet, 2 * MINUTE);
+    assert_int_equal(life(first->name)->step, LIFE_JOIN); // bound to w-1, here
+    puppet_lose(puppet);
+    snprintf(second->identifier, sizeof(second->identifier), "vps-1"); // by the leader between
+    puppet_show_intention(puppet, second);
+    puppet->held[COMMAND_KUBE_UPDATE_INTENTION] = false;
+    puppet_lead(puppet, 3);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_int_equal(life(second->name)->step, LIFE_READY);
+    assert_int_equal(life(first->name)->step, LIFE_APPEAR);
+    assert_string_equal(first->identifier, "");
+}
+
 static void a_late_note_of_whose_a_machine_is_is_believed(void **state)
 {
     (void)state;
@@ -535,6 +599,9 @@ int main(void)
         TEST(a_machine_marked_deleting_with_a_pod_on_it_is_drained_first),
         TEST(a_machine_whose_node_is_another_intention_s_is_never_deleted),
         TEST(two_intentions_that_claim_one_machine_leave_it_to_the_first),
+        TEST(of_two_that_claim_one_machine_the_one_with_its_node_keeps_it),
+        TEST(a_machine_that_only_a_status_names_is_not_given_to_another),
+        TEST(what_was_never_stored_is_forgotten_with_the_term),
         TEST(a_late_note_of_whose_a_machine_is_is_believed),
         TEST(a_cordon_of_ours_without_a_removal_is_lifted),
         TEST(a_person_s_cordon_is_left_alone),
