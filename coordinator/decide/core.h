@@ -43,6 +43,9 @@ struct core_config {
     int32_t expendable_priority_cutoff; // pods below are no reason for a machine and no obstacle: -10
     bool skip_kube_system_pods;         // kube-system pods without a budget keep their node: true
     bool scale_down_enabled;
+    int64_t billing_period_ms; // 0: machines are paid by the moment
+    int64_t expire_after_ms;   // nodes older than this are replaced; 0: never
+    bool replace_drifted;      // nodes that no longer match their group are replaced: true
     int32_t max_empty_removals; // nodes removed at once when no AutoscalerConfig limits it: 10
     const char *startup_taints[CORE_STARTUP_TAINTS_MAX]; // besides not-ready, uninitialized; prefix match
                                                          // with trailing '*'

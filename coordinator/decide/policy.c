@@ -166,6 +166,42 @@ uint64_t policy_hash(uint64_t hash, const char *text)
     return (hash ^ 0xffu) * 1099511628211ull; // an end, so that "a" "b" is not "ab"
 }
 
+uint32_t policy_group_index(const struct cluster *cluster, const struct group *group)
+{
+    uint32_t low = 0, high = cluster->group_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct group *there = cluster->groups[middle];
+        int order = strcmp(there->facts.space, group->facts.space);
+        if (order == 0)
+            order = strcmp(there->facts.name, group->facts.name);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    assert(!"the group is one of the cluster's");
+    return 0;
+}
+
+double policy_pod_weight(const struct pod *pod)
+{
+    int32_t priority = pod->shape->facts.priority;
+    if (priority < 0)
+        return 0.5;
+    double weight = 1;
+    for (; priority > 0; priority >>= 1) // by its order of magnitude: system pods have 2,000,000,000
+        weight += 0.125;
+    return weight;
+}
+
+struct policy_unfit *policy_unfit_slot(struct core *core, const struct node *node)
+{
+    return &core->policy->unfit[policy_hash(0, node->name) % POLICY_UNFIT_SLOTS];
+}
+
 const char *policy_plural(uint32_t count)
 {
     return count == 1 ? "" : "s";

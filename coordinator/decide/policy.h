@@ -10,6 +10,8 @@
 // after a change of the cluster follows the one before by at least this.
 #define POLICY_LOOK_AGAIN_MS  2000
 #define POLICY_SHRINK_LOOK_MS 5000
+// With --billing-period: nodes leave of our own will in so much of the end of a period.
+#define POLICY_PAID_WINDOW_MS 600000
 // One NodeGroup's status is written at most so often: what changes in between goes in one write.
 #define POLICY_STATUS_EVERY_MS 1500
 // All groups' status is looked at (not: written) at most so often.
@@ -23,6 +25,13 @@
 struct policy_said {
     uint64_t uid_hash;
     const char *verdict; // interned
+};
+
+// Nodes whose pods fitted nowhere, remembered for a while (direct-mapped: a collision forgets one).
+#define POLICY_UNFIT_SLOTS 4096
+struct policy_unfit {
+    const char *node_name; // interned
+    int64_t until_ms;
 };
 
 struct policy_shared {
@@ -49,6 +58,7 @@ struct policy_shared {
     int64_t cost_midnight_ms;
     double cost_today;
     struct policy_said said[POLICY_SAID_SLOTS];
+    struct policy_unfit unfit[POLICY_UNFIT_SLOTS];
 };
 
 #define GROUP_CONDITIONS 5
@@ -104,6 +114,12 @@ bool policy_group_paused(const struct group *group);
 const char *decision_kind_name(enum decision_kind kind);
 const char *brake_name(enum brake brake);
 
+uint32_t policy_group_index(const struct cluster *cluster, const struct group *group);
+// How much it matters when this pod is moved: 1 for priority 0, half for a negative one, up to 5 for the
+// highest.
+double policy_pod_weight(const struct pod *pod);
+struct policy_unfit *policy_unfit_slot(struct core *core, const struct node *node);
+
 // ---- rules in common
 
 // What one rule answers. Words are only made when somebody reads them.
@@ -147,6 +163,10 @@ struct node_answer {
 };
 // Everything but what only a plan over all nodes can tell (pods fit elsewhere, concurrent removals).
 struct node_answer policy_node_rules(struct core *core, struct node *node);
+// The same for a node that would go for this reason; `begun`: machines have come for it already, so that
+// rules which only say when to begin are not asked again.
+struct node_answer policy_node_may_go(struct core *core, struct node *node, enum disruption_reason reason,
+                                      bool begun);
 // In words, all rules, appended to `out`.
 struct node_answer policy_node_explain(struct core *core, struct node *node, struct arena *arena,
                                        struct explanation *out);
@@ -159,6 +179,8 @@ struct node_use policy_node_use(const struct node *node);
 void policy_node_window(struct core *core, struct node *node);
 uint32_t policy_node_pods(const struct core *core, const struct node *node); // that count
 double policy_node_price(struct core *core, const struct node *node);        // an hour; 0 when not known
+// What is left of the period that its machine is paid for (--billing-period); 0 when none is set.
+int64_t policy_paid_left_ms(const struct core *core, const struct node *node);
 // Is `minute` of the day (UTC) inside "HH:MM-HH:MM[,HH:MM-HH:MM...]"? Start included, end not; an end before
 // the start passes midnight; equal ends mean never, as with the predecessor. -1 when the text is not of that
 // form.

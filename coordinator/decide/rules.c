@@ -22,21 +22,35 @@ void explanation_add(struct explanation *out, struct arena *arena, const char *n
                       .change = change && answer->change != NULL ? answer->change : arena_strdup(arena, "")};
 }
 
-static struct node_case node_case(struct core *core, struct node *node)
+static struct node_case node_case(struct core *core, struct node *node, enum disruption_reason reason)
 {
     struct intention *intention = node->intention;
     return (struct node_case){.core = core,
                               .node = node,
                               .intention = intention,
                               .group = intention != NULL ? intention->group : NULL,
-                              .life = intention != NULL ? intention->decide : NULL};
+                              .life = intention != NULL ? intention->decide : NULL,
+                              .reason = reason};
+}
+
+static enum disruption_reason idle_reason(const struct core *core, const struct node *node)
+{
+    return policy_node_pods(core, node) == 0 ? DISRUPTION_EMPTY : DISRUPTION_UNDERUSED;
 }
 
 struct node_answer policy_node_rules(struct core *core, struct node *node)
 {
-    struct node_case seen = node_case(core, node);
+    return policy_node_may_go(core, node, idle_reason(core, node), false);
+}
+
+struct node_answer policy_node_may_go(struct core *core, struct node *node, enum disruption_reason reason,
+                                      bool begun)
+{
+    struct node_case seen = node_case(core, node, reason);
     for (uint32_t i = 0; i < NODE_RULE_COUNT; i++) {
         struct answer answer = {0};
+        if ((NODE_RULES[i].reasons & (uint32_t)reason) == 0 || (begun && NODE_RULES[i].settles))
+            continue;
         NODE_RULES[i].check(&seen, &answer);
         if (answer.verdict == RULE_BLOCKS || answer.verdict == RULE_WAITS)
             return (struct node_answer){
@@ -48,10 +62,12 @@ struct node_answer policy_node_rules(struct core *core, struct node *node)
 struct node_answer policy_node_explain(struct core *core, struct node *node, struct arena *arena,
                                        struct explanation *out)
 {
-    struct node_case seen = node_case(core, node);
+    struct node_case seen = node_case(core, node, idle_reason(core, node));
     struct node_answer first = {.verdict = RULE_PASS};
     for (uint32_t i = 0; i < NODE_RULE_COUNT; i++) {
         struct answer answer = {.words = arena};
+        if ((NODE_RULES[i].reasons & (uint32_t)seen.reason) == 0)
+            continue;
         NODE_RULES[i].check(&seen, &answer);
         explanation_add(out, arena, NODE_RULES[i].name, &answer);
         bool passes = answer.verdict != RULE_BLOCKS && answer.verdict != RULE_WAITS;
@@ -143,4 +159,15 @@ int policy_hours_allow(const char *hours, int minute)
         if (*at++ != ',')
             return -1;
     }
+}
+
+int64_t policy_paid_left_ms(const struct core *core, const struct node *node)
+{
+    int64_t period_ms = core->config.billing_period_ms;
+    if (period_ms <= 0 || node->intention == NULL)
+        return 0;
+    const struct intention_facts *facts = &node->intention->facts;
+    int64_t from_ms = facts->status_created_ms > 0 ? facts->status_created_ms : facts->created_ms;
+    int64_t age_ms = core->now_ms > from_ms ? core->now_ms - from_ms : 0;
+    return period_ms - age_ms % period_ms;
 }

@@ -11,12 +11,15 @@ struct node_case {
     struct intention *intention;
     struct group *group; // of the intention
     const struct life *life;
+    enum disruption_reason reason; // why it would go
 };
 
 struct node_rule {
     const char *name;
     void (*check)(struct node_case *seen, struct answer *answer);
-    bool alone; // when it does not pass, the others mean nothing
+    bool alone;       // when it does not pass, the others mean nothing
+    uint32_t reasons; // enum disruption_reason: for removals with these reasons
+    bool settles;     // it says when to begin: not asked once a move has begun
 };
 // In the order in which they are asked; what is cheap and usual to fail comes first.
 extern const struct node_rule NODE_RULES[];
@@ -28,6 +31,7 @@ void rule_kube_system(struct node_case *seen, struct answer *answer);
 void rule_do_not_disrupt(struct node_case *seen, struct answer *answer);
 void rule_local_data(struct node_case *seen, struct answer *answer);
 void rule_budgets(struct node_case *seen, struct answer *answer);
+void rule_pods_evidence(struct node_case *seen, struct answer *answer);
 
 // The budgets that select the pod: their number, and the first.
 uint32_t rules_budgets_of(const struct cluster *cluster, const struct pod *pod, const struct budget **first);

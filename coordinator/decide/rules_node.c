@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/decide/disruption.h"
 #include "coordinator/decide/rules.h"
 
 // Rules about the node itself. What its pods say is in rules_pods.c.
@@ -46,10 +47,12 @@ static void rule_listed(struct node_case *seen, struct answer *answer)
     ANSWER_SAY(answer, change, "passes when VPSie lists the machine");
 }
 
+// What replaces a node takes none away: it needs no scale down.
 static void rule_enabled(struct node_case *seen, struct answer *answer)
 {
-    bool group = seen->group != NULL && seen->group->facts.scale_down.enabled;
-    bool all = seen->core->config.scale_down_enabled;
+    bool replaced = seen->reason == DISRUPTION_REPLACEMENT;
+    bool group = seen->group != NULL && (replaced || seen->group->facts.scale_down.enabled);
+    bool all = replaced || seen->core->config.scale_down_enabled;
     bool paused = seen->group != NULL && policy_group_paused(seen->group);
     bool valid = seen->group != NULL && seen->group->facts.invalid[0] == '\0';
     answer->verdict = group && all && valid && !paused ? RULE_PASS : RULE_BLOCKS;
@@ -338,6 +341,54 @@ static void rule_pressure(struct node_case *seen, struct answer *answer)
     ANSWER_SAY(answer, change, "passes when the pressure does");
 }
 
+// A machine is paid for whole periods: what is left of one that has begun would be thrown away.
+static void rule_paid_period(struct node_case *seen, struct answer *answer)
+{
+    int64_t period_ms = seen->core->config.billing_period_ms;
+    answer->verdict = RULE_PASS;
+    ANSWER_SAY(answer, saw, "none");
+    ANSWER_SAY(answer, limit, "none");
+    if (period_ms <= 0 || seen->intention == NULL)
+        return;
+    int64_t left_ms = policy_paid_left_ms(seen->core, seen->node);
+    (void)wait_until(seen, answer, seen->core->now_ms + left_ms - POLICY_PAID_WINDOW_MS);
+    if (answer->words == NULL)
+        return;
+    char left[32], window[32];
+    policy_duration(left, sizeof(left), left_ms);
+    policy_duration(window, sizeof(window), POLICY_PAID_WINDOW_MS);
+    ANSWER_SAY(answer, saw, "%s left", left);
+    ANSWER_SAY(answer, limit, "the last %s", window);
+    ANSWER_SAY(answer, change, "passes by itself near the end of the paid period; --billing-period");
+}
+
+// At most so many nodes of a group at a time; scale_down and the moves count their own plan against it, too.
+static void rule_disruption(struct node_case *seen, struct answer *answer)
+{
+    answer->verdict = RULE_PASS;
+    ANSWER_SAY(answer, saw, "none");
+    ANSWER_SAY(answer, limit, "none");
+    if (seen->group == NULL)
+        return;
+    struct disruption_room room = policy_disruption_room(seen->core, seen->group, seen->reason);
+    if (room.budget == NULL)
+        return;
+    if (room.left <= 0) {
+        answer->verdict = room.disturbed > 0 || room.due_ms > 0 ? RULE_WAITS : RULE_BLOCKS;
+        answer->due_ms = room.due_ms;
+    }
+    if (answer->words == NULL)
+        return;
+    char limit[200];
+    disruption_describe(&room, limit, sizeof(limit));
+    ANSWER_SAY(answer, saw, "%lld leave or are not Ready", (long long)room.disturbed);
+    ANSWER_SAY(answer, limit, "%s", limit);
+    ANSWER_SAY(answer, change, "%s",
+               room.limit == 0  ? "the end of the budget's window, or another spec.disruptionBudgets"
+               : room.left <= 0 ? "passes when those have left; spec.disruptionBudgets"
+                                : "");
+}
+
 // What the node's own agent holds against it, apart from its pods' data (rules_pods.c knows which pods
 // count).
 static void rule_verdict(struct node_case *seen, struct answer *answer)
@@ -369,29 +420,39 @@ static void rule_verdict(struct node_case *seen, struct answer *answer)
     }
 }
 
+#define IDLE     ((uint32_t)DISRUPTION_EMPTY | (uint32_t)DISRUPTION_UNDERUSED)
+#define SHRINKS  (IDLE | (uint32_t)DISRUPTION_CONSOLIDATION)
+#define ANY      (SHRINKS | (uint32_t)DISRUPTION_REPLACEMENT)
+#define ALONE    true
+#define TOGETHER false
+#define ALWAYS   false
+#define SETTLES  true
 const struct node_rule NODE_RULES[] = {
-    {"managed", rule_managed, true},
-    {"in service", rule_in_service, true},
-    {"underused, requests", rule_requests, false},
-    {"underused, measured", rule_measured, false},
-    {"scale down", rule_enabled, false},
-    {"brakes", rule_brakes, false},
-    {"in VPSie's list", rule_listed, false},
-    {"protection", rule_protection, false},
-    {"cordon", rule_cordon, false},
-    {"allowed hours", rule_hours, false},
-    {"creation reason", rule_reason, false},
-    {"agent", rule_agent, false},
-    {"pressure", rule_pressure, false},
-    {"agent's verdict", rule_verdict, false},
-    {"given up before", rule_given_up, false},
-    {"after changes", rule_settled, false},
-    {"cooldown", rule_cooldown, false},
-    {"pods have controllers", rule_controllers, false},
-    {"kube-system", rule_kube_system, false},
-    {"do not disrupt", rule_do_not_disrupt, false},
-    {"local data", rule_local_data, false},
-    {"budgets", rule_budgets, false},
-    {"group minimum", rule_minimum, false},
+    {"managed", rule_managed, ALONE, ANY, ALWAYS},
+    {"in service", rule_in_service, ALONE, ANY, ALWAYS},
+    {"underused, requests", rule_requests, TOGETHER, IDLE, ALWAYS},
+    {"underused, measured", rule_measured, TOGETHER, IDLE, ALWAYS},
+    {"scale down", rule_enabled, TOGETHER, ANY, ALWAYS},
+    {"brakes", rule_brakes, TOGETHER, ANY, ALWAYS},
+    {"in VPSie's list", rule_listed, TOGETHER, ANY, ALWAYS},
+    {"protection", rule_protection, TOGETHER, ANY, ALWAYS},
+    {"cordon", rule_cordon, TOGETHER, ANY, ALWAYS},
+    {"allowed hours", rule_hours, TOGETHER, ANY, ALWAYS},
+    {"creation reason", rule_reason, TOGETHER, ANY, ALWAYS},
+    {"paid period", rule_paid_period, TOGETHER, ANY, ALWAYS},
+    {"agent", rule_agent, TOGETHER, ANY, ALWAYS},
+    {"pressure", rule_pressure, TOGETHER, ANY, ALWAYS},
+    {"agent's verdict", rule_verdict, TOGETHER, ANY, ALWAYS},
+    {"given up before", rule_given_up, TOGETHER, ANY, ALWAYS},
+    {"after changes", rule_settled, TOGETHER, ANY, SETTLES},
+    {"cooldown", rule_cooldown, TOGETHER, SHRINKS, SETTLES},
+    {"pods have controllers", rule_controllers, TOGETHER, ANY, ALWAYS},
+    {"kube-system", rule_kube_system, TOGETHER, ANY, ALWAYS},
+    {"do not disrupt", rule_do_not_disrupt, TOGETHER, ANY, ALWAYS},
+    {"local data", rule_local_data, TOGETHER, ANY, ALWAYS},
+    {"evidence of pods", rule_pods_evidence, TOGETHER, ANY, ALWAYS},
+    {"budgets", rule_budgets, TOGETHER, ANY, ALWAYS},
+    {"budget for disturbance", rule_disruption, TOGETHER, ANY, ALWAYS},
+    {"group minimum", rule_minimum, TOGETHER, IDLE, ALWAYS},
 };
 const uint32_t NODE_RULE_COUNT = sizeof(NODE_RULES) / sizeof(NODE_RULES[0]);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "common/wire.h"
 #include "coordinator/decide/rules.h"
 
 static struct pod *next_that_counts(const struct core *core, struct pod *pod)
@@ -186,6 +187,31 @@ void rule_budgets(struct node_case *seen, struct answer *answer)
                    budget->current ? "more ready pods than it asks for, or a wider budget"
                                    : "a current status of",
                    budget->space, budget->name);
+        return;
+    }
+}
+
+// What the agent could not read, or saw stuck in the kernel, would end the drain: it is not begun. Local data
+// has a rule of its own; connections end with the cordon.
+void rule_pods_evidence(struct node_case *seen, struct answer *answer)
+{
+    const struct agent *agent = seen->node->agent;
+    answer->verdict = RULE_PASS;
+    ANSWER_SAY(answer, saw, "nothing against it");
+    ANSWER_SAY(answer, limit, "nothing");
+    for (uint32_t i = 0; agent != NULL && i < agent->verdict.reason_count; i++) {
+        const struct evidence_reason *reason = &agent->verdict.reasons[i];
+        if (reason->pod_uid[0] == '\0' || strcmp(reason->code, WIRE_REASON_LOCAL_DATA) == 0 ||
+            strcmp(reason->code, WIRE_REASON_CONNECTIONS) == 0)
+            continue;
+        const struct pod *pod = cluster_pod_by_uid(seen->core->cluster, reason->pod_uid);
+        if (pod == NULL || pod->node != seen->node || !life_pod_counts(seen->core, pod) ||
+            pod->safe_to_evict == TRISTATE_TRUE)
+            continue;
+        answer->verdict = RULE_WAITS;
+        ANSWER_SAY(answer, saw, "%s/%s: %s%s%s", pod->space, pod->name, reason->code,
+                   reason->detail[0] != '\0' ? ": " : "", reason->detail);
+        ANSWER_SAY(answer, change, "passes when the agent on %s reports otherwise", seen->node->name);
         return;
     }
 }

@@ -36,6 +36,7 @@ struct core_config core_config_default(void)
         .expendable_priority_cutoff = -10, // Cluster Autoscaler's
         .skip_kube_system_pods = true,
         .scale_down_enabled = true,
+        .replace_drifted = true,
         .max_empty_removals = 10, // Cluster Autoscaler's
     };
 }
