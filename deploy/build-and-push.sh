@@ -10,6 +10,7 @@
 #   --registry PREFIX    where to (default: $REGISTRY, else ghcr.io/vpsieinc)
 #   --platforms LIST     default linux/amd64,linux/arm64; with --load the machine's own
 #   --debian SUITE       base of the build: trixie (default) or bookworm
+#   --sources POLICY     newest (default); available: older source packages where the mirror lacks the newest
 #   --cache              use layers of earlier builds (default: --no-cache, so that package updates are taken)
 #   --no-latest          do not move the tag "latest"
 #   --load, --dry-run    see above
@@ -26,13 +27,14 @@ version=${VERSION-}
 registry=${REGISTRY:-ghcr.io/vpsieinc}
 platforms=
 debian=trixie
+sources=newest
 cache=--no-cache
 latest=yes
 load=
 dry=
 while [ $# -gt 0 ]; do
   case $1 in
-    --version | --registry | --platforms | --debian)
+    --version | --registry | --platforms | --debian | --sources)
       [ -n "${2-}" ] || fail "$1 needs a value"
       declare "${1#--}=$2"
       shift
@@ -41,7 +43,7 @@ while [ $# -gt 0 ]; do
     --no-latest) latest= ;;
     --load) load=yes ;;
     --dry-run) dry=yes ;;
-    -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0" && exit 0 ;;
     *) fail "\"$1\" is no option" "deploy/build-and-push.sh --help" ;;
   esac
   shift
@@ -119,12 +121,14 @@ explain_failure() {
       "an up-to-date buildx, or an emulator: docker run --privileged --rm tonistiigi/binfmt --install all"
   elif grep -qi "no space left on device" "$log"; then
     fail "the disk is full" "docker buildx prune; docker system df"
+  elif grep -qi "toomanyrequests" "$log"; then
+    fail "Docker Hub gives no more base images without a login for now" "docker login, or the same later"
+  elif grep -qiE "debian:[a-z]+-slim.*(not found|failed to resolve|failed to do request|denied|unauthorized)|manifest unknown" "$log"; then
+    fail "the base image debian:$debian-slim cannot be had" "docker pull debian:$debian-slim; is a mirror or proxy in the way?"
   elif grep -qiE "unauthorized|denied|authentication required|insufficient_scope" "$log"; then
     fail "the registry refused: the login has ended, or its token may not write ${registry}" "docker login ${registry%%/*}"
-  elif grep -qiE "debian:.*(not found|failed to resolve|failed to do request)|manifest unknown" "$log"; then
-    fail "the base image debian:$debian-slim cannot be had" "docker pull debian:$debian-slim; is a mirror or proxy in the way?"
   elif grep -q "SOURCES=available takes an older one" "$log"; then
-    fail "the package mirror lags behind its index" "wait an hour, or another mirror"
+    fail "the package mirror lags behind its index" "the same in an hour, with another mirror, or with --sources available"
   fi
   fail "the build failed; its last lines are above" "the same with --platforms of one platform, to see which one fails"
 }
@@ -132,13 +136,14 @@ explain_failure() {
 build() {
   local kind=$1 image=$registry/vpsie-autoscaler-$1 log
   local arguments=(buildx build --platform "$platforms" --file "Dockerfile.$kind" --tag "$image:$version"
-    --build-arg "DEBIAN=$debian" --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" --build-arg "BUILD_DATE=$build_date"
+    --build-arg "DEBIAN=$debian" --build-arg "SOURCES=$sources" --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" --build-arg "BUILD_DATE=$build_date"
     --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH")
   [ -z "$latest" ] || arguments+=(--tag "$image:latest")
   [ -z "$cache" ] || arguments+=("$cache")
   if [ -n "$load" ]; then arguments+=(--load); else arguments+=(--push); fi
   log=$(mktemp)
   if ! run docker "${arguments[@]}" . 2>&1 | tee "$log"; then
+    echo "build-and-push: the whole log: $log" >&2
     explain_failure "$log"
   fi
   rm -f "$log"
@@ -156,7 +161,9 @@ done
 for kind in agent coordinator; do
   image=$registry/vpsie-autoscaler-$kind
   if [ -n "$load" ]; then
-    run docker run --rm "$image:$version" version
+    run docker run --rm "$image:$version" version ||
+      fail "$image:$version is loaded, but does not run here: is $platforms foreign to this machine?" \
+        "an emulator: docker run --privileged --rm tonistiigi/binfmt --install ${platforms#linux/}"
   else
     run docker buildx imagetools inspect "$image:$version"
     [ -z "$latest" ] || run docker buildx imagetools inspect "$image:latest"
