@@ -66,9 +66,18 @@ static void derive_name(struct life_private *p)
     p->name.ip = life_intern(p->core, facts->ip_address);
 }
 
+// Decided so long ago that it is decided anew: nobody has looked since whether the node is still not needed.
+static bool is_stale(const struct life_private *p)
+{
+    const struct core_config *config = &p->core->config;
+    return p->core->now_ms >= p->terminating_ms + config->drain_ready_limit_ms + config->drain_progress_ms;
+}
+
+// The evidence died with the one who had it: a drain goes on from the cordon, with evidence of its own.
 static void derive_removal(struct life_private *p, enum removal_kind kind)
 {
     const struct intention_facts *facts = &p->intention->facts;
+    p->terminating_ms = facts->terminating_ms;
     p->life->removal = kind;
     p->want_removal = kind;
     p->want_phase = facts->phase;
@@ -79,8 +88,7 @@ static void derive_removal(struct life_private *p, enum removal_kind kind)
         p->delete_called = true; // for all that is known
         p->delete_called_ms = p->core->now_ms;
         life_step_to(p, LIFE_LAST_LIST, "a last look");
-    } else if (kind == REMOVAL_VOLUNTARY) {
-        // Its evidence died with the one who had it: undone, and decided anew.
+    } else if (kind == REMOVAL_VOLUNTARY && is_stale(p)) {
         snprintf(p->life->held, sizeof(p->life->held), "begun by a coordinator before this one");
         life_step_to(p, LIFE_UNDO, "the cordon to be lifted");
     } else {

@@ -255,16 +255,40 @@ static const char *directive(void)
     return puppet_last(puppet, COMMAND_AGENT_DIRECTIVE)->directive.directive_id;
 }
 
-static void a_voluntary_drain_is_undone_and_decided_anew(void **state)
+// A drain that a coordinator before began so long ago.
+static struct puppet_node *drains_since(int64_t ago_ms)
 {
-    (void)state;
     struct puppet_node *node = puppet_in_service(puppet, "w1", "general");
     node->phase = INTENTION_TERMINATING;
+    node->terminating_ms = puppet->now_ms - ago_ms;
     puppet_annotate(node, KEY_REMOVAL, "voluntary");
     puppet->kube_nodes[0].unschedulable = puppet->kube_nodes[0].ours = true;
     puppet_show_kube_node(puppet, &puppet->kube_nodes[0]);
     puppet_show_intention(puppet, node);
+    puppet_pod(puppet, "web-1", "host-w1", "web");
     puppet_start(puppet);
+    return node;
+}
+
+static void a_voluntary_drain_goes_on_with_evidence_of_its_own(void **state)
+{
+    (void)state;
+    struct puppet_node *node = drains_since(5 * MINUTE);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(life("w1")->step, LIFE_PREPARE);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_UNCORDON), 0);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_EVICT), 0);
+    puppet_report(puppet, "host-w1", "T0-1-1", EVIDENCE_READY, 0); // to the coordinator before
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_EVICT), 0);
+    puppet_report(puppet, "host-w1", directive(), EVIDENCE_READY, 0);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_EVICT), 1);
+    assert_int_equal(node->terminating_ms, PUPPET_START_MS - 5 * MINUTE); // begun when it was begun
+}
+
+static void a_voluntary_drain_of_long_ago_is_undone_and_decided_anew(void **state)
+{
+    (void)state;
+    struct puppet_node *node = drains_since(16 * MINUTE);
     puppet_run(puppet, 5 * SECOND);
     assert_int_equal(life("w1")->step, LIFE_READY);
     assert_false(puppet->kube_nodes[0].unschedulable);
@@ -592,7 +616,8 @@ int main(void)
         TEST(the_bound_counts_from_the_call_not_from_the_takeover),
         TEST(refused_and_not_placed_orders_stay_failed_for_what_is_left_of_their_time),
         TEST(a_machine_that_was_joining_goes_on_joining),
-        TEST(a_voluntary_drain_is_undone_and_decided_anew),
+        TEST(a_voluntary_drain_goes_on_with_evidence_of_its_own),
+        TEST(a_voluntary_drain_of_long_ago_is_undone_and_decided_anew),
         TEST(a_requested_drain_begins_again_with_evidence_of_its_own),
         TEST(a_machine_marked_deleting_is_asked_about_again_and_deleted),
         TEST(a_machine_marked_deleting_that_has_left_the_list_is_not_asked_about),
