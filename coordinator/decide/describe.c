@@ -103,7 +103,8 @@ static void resources(struct text *out, const char *name, const struct resources
     text_append(out, "}");
 }
 
-static void requirements(struct text *out, const char *name, const struct requirement *items, uint32_t count)
+void describe_requirements(struct text *out, const char *name, const struct requirement *items,
+                           uint32_t count)
 {
     static const char *const operators[] = {"in", "notin", "exists", "absent", "gt", "lt"};
     if (!count)
@@ -124,9 +125,10 @@ static void shape(struct text *out, const struct pod_shape_facts *facts)
     describe_labels(out, "selector", &facts->node_selector);
     describe_flag(out, "affinity", facts->has_affinity);
     for (uint32_t i = 0; i < facts->affinity_term_count; i++) {
-        requirements(out, "term", facts->affinity_terms[i].expressions,
-                     facts->affinity_terms[i].expression_count);
-        requirements(out, "fields", facts->affinity_terms[i].fields, facts->affinity_terms[i].field_count);
+        describe_requirements(out, "term", facts->affinity_terms[i].expressions,
+                              facts->affinity_terms[i].expression_count);
+        describe_requirements(out, "fields", facts->affinity_terms[i].fields,
+                              facts->affinity_terms[i].field_count);
     }
     for (uint32_t i = 0; i < facts->toleration_count; i++) {
         static const char *const operators[] = {"Equal", "Exists", "Lt", "Gt"};
@@ -134,6 +136,7 @@ static void shape(struct text *out, const struct pod_shape_facts *facts)
         text_printf(out, " tolerates=%s:%s:%s:%s", item->key, operators[item->operator], item->value,
                     item->any_effect ? "any" : taint_effect_name(item->effect));
     }
+    describe_terms(out, facts);
     describe_number(out, "needs", facts->needs);
     describe_number(out, "priority", facts->priority);
     describe_text(out, "scheduler", facts->scheduler_name);
@@ -197,7 +200,7 @@ void describe_budget(struct text *out, const struct budget_facts *facts)
     describe_text(out, "space", facts->space);
     describe_text(out, "name", facts->name);
     describe_text(out, "uid", facts->uid);
-    requirements(out, "selector", facts->selector, facts->selector_count);
+    describe_requirements(out, "selector", facts->selector, facts->selector_count);
     describe_flag(out, "selects_nothing", facts->selects_nothing);
     text_printf(out, " allowed=%" PRId32, facts->disruptions_allowed);
     describe_number(out, "observed", facts->observed_generation);

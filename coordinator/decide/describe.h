@@ -18,11 +18,21 @@ void describe_labels(struct text *out, const char *name, const struct labels *la
 void describe_taints(struct text *out, const char *name, const struct taints *taints);
 void describe_conditions(struct text *out, const struct condition_facts *conditions, uint32_t count);
 
+void describe_requirements(struct text *out, const char *name, const struct requirement *items,
+                           uint32_t count);
+void describe_node_terms(struct text *out, const char *name, const struct node_term *terms, uint32_t count);
+void describe_terms(struct text *out, const struct pod_shape_facts *facts); // about other pods, and ports
+
 void describe_node(struct text *out, const struct node_facts *facts);
 void describe_pod(struct text *out, const struct pod_facts *facts);
 void describe_budget(struct text *out, const struct budget_facts *facts);
 void describe_daemonset(struct text *out, const struct daemonset_facts *facts);
 void describe_attachment(struct text *out, const struct volume_attachment_facts *facts);
+void describe_namespace(struct text *out, const struct namespace_facts *facts);
+void describe_claim(struct text *out, const struct claim_facts *facts);
+void describe_volume(struct text *out, const struct volume_facts *facts);
+void describe_storage_class(struct text *out, const struct storage_class_facts *facts);
+void describe_csi_node(struct text *out, const struct csi_node_facts *facts);
 void describe_group(struct text *out, const struct nodegroup_facts *facts);
 void describe_intention(struct text *out, const struct intention_facts *facts);
 void describe_config(struct text *out, const struct config_facts *facts);

@@ -46,6 +46,11 @@ const char *object_kind_name(enum object_kind kind)
         [OBJECT_BUDGET] = "budget",
         [OBJECT_DAEMONSET] = "daemonset",
         [OBJECT_VOLUME_ATTACHMENT] = "volume-attachment",
+        [OBJECT_NAMESPACE] = "namespace",
+        [OBJECT_CLAIM] = "claim",
+        [OBJECT_VOLUME] = "volume",
+        [OBJECT_STORAGE_CLASS] = "storage-class",
+        [OBJECT_CSI_NODE] = "csi-node",
         [OBJECT_NODEGROUP] = "nodegroup",
         [OBJECT_INTENTION] = "vpsienode",
         [OBJECT_CONFIG] = "autoscalerconfig",
@@ -77,6 +82,11 @@ static void describe_object(const struct event *event, struct text *out)
     case OBJECT_BUDGET: describe_budget(out, event->object.budget); break;
     case OBJECT_DAEMONSET: describe_daemonset(out, event->object.daemonset); break;
     case OBJECT_VOLUME_ATTACHMENT: describe_attachment(out, event->object.attachment); break;
+    case OBJECT_NAMESPACE: describe_namespace(out, event->object.space); break;
+    case OBJECT_CLAIM: describe_claim(out, event->object.claim); break;
+    case OBJECT_VOLUME: describe_volume(out, event->object.volume); break;
+    case OBJECT_STORAGE_CLASS: describe_storage_class(out, event->object.storage_class); break;
+    case OBJECT_CSI_NODE: describe_csi_node(out, event->object.csi_node); break;
     case OBJECT_NODEGROUP: describe_group(out, event->object.group); break;
     case OBJECT_INTENTION: describe_intention(out, event->object.intention); break;
     case OBJECT_CONFIG: describe_config(out, event->object.config); break;

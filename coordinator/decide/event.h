@@ -28,6 +28,11 @@ enum object_kind {
     OBJECT_BUDGET,
     OBJECT_DAEMONSET,
     OBJECT_VOLUME_ATTACHMENT,
+    OBJECT_NAMESPACE,
+    OBJECT_CLAIM,  // PersistentVolumeClaim
+    OBJECT_VOLUME, // PersistentVolume
+    OBJECT_STORAGE_CLASS,
+    OBJECT_CSI_NODE,
     OBJECT_NODEGROUP,
     OBJECT_INTENTION, // VPSieNode
     OBJECT_CONFIG,    // AutoscalerConfig "default"
@@ -76,6 +81,11 @@ struct event {
                 struct budget_facts *budget;
                 struct daemonset_facts *daemonset;
                 struct volume_attachment_facts *attachment;
+                struct namespace_facts *space;
+                struct claim_facts *claim;
+                struct volume_facts *volume;
+                struct storage_class_facts *storage_class;
+                struct csi_node_facts *csi_node;
                 struct nodegroup_facts *group;
                 struct intention_facts *intention;
                 struct config_facts *config;

@@ -102,6 +102,11 @@ static void put_object(struct core *core, const struct event *event)
     case OBJECT_BUDGET: cluster_put_budget(cluster, event->object.budget); break;
     case OBJECT_DAEMONSET: cluster_put_daemonset(cluster, event->object.daemonset); break;
     case OBJECT_VOLUME_ATTACHMENT: cluster_put_attachment(cluster, event->object.attachment); break;
+    case OBJECT_NAMESPACE: cluster_put_space(cluster, event->object.space); break;
+    case OBJECT_CLAIM: cluster_put_claim(cluster, event->object.claim); break;
+    case OBJECT_VOLUME: cluster_put_volume(cluster, event->object.volume); break;
+    case OBJECT_STORAGE_CLASS: cluster_put_storage_class(cluster, event->object.storage_class); break;
+    case OBJECT_CSI_NODE: cluster_put_csi_node(cluster, event->object.csi_node); break;
     case OBJECT_NODEGROUP: cluster_put_group(cluster, event->object.group); break;
     case OBJECT_INTENTION: cluster_put_intention(cluster, event->object.intention); break;
     case OBJECT_CONFIG: cluster_put_config(cluster, event->object.config); break;
@@ -124,6 +129,11 @@ static void remove_object(struct core *core, const struct event *event)
     case OBJECT_BUDGET: cluster_remove_budget(cluster, space, name); break;
     case OBJECT_DAEMONSET: cluster_remove_daemonset(cluster, space, name); break;
     case OBJECT_VOLUME_ATTACHMENT: cluster_remove_attachment(cluster, name); break;
+    case OBJECT_NAMESPACE: cluster_remove_space(cluster, name); break;
+    case OBJECT_CLAIM: cluster_remove_claim(cluster, space, name); break;
+    case OBJECT_VOLUME: cluster_remove_volume(cluster, name); break;
+    case OBJECT_STORAGE_CLASS: cluster_remove_storage_class(cluster, name); break;
+    case OBJECT_CSI_NODE: cluster_remove_csi_node(cluster, name); break;
     case OBJECT_NODEGROUP: cluster_remove_group(cluster, space, name); break;
     case OBJECT_INTENTION: cluster_remove_intention(cluster, space, name); break;
     case OBJECT_CONFIG: cluster_put_config(cluster, NULL); break;

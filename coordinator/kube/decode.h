@@ -19,6 +19,13 @@ int decode_daemonset(const cJSON *json, struct arena *arena, struct daemonset_fa
                      struct error *error);
 int decode_volume_attachment(const cJSON *json, struct arena *arena, struct volume_attachment_facts *out,
                              struct error *error);
+int decode_namespace(const cJSON *json, struct arena *arena, struct namespace_facts *out,
+                     struct error *error);
+int decode_claim(const cJSON *json, struct arena *arena, struct claim_facts *out, struct error *error);
+int decode_volume(const cJSON *json, struct arena *arena, struct volume_facts *out, struct error *error);
+int decode_storage_class(const cJSON *json, struct arena *arena, struct storage_class_facts *out,
+                         struct error *error);
+int decode_csi_node(const cJSON *json, struct arena *arena, struct csi_node_facts *out, struct error *error);
 int decode_nodegroup(const cJSON *json, struct arena *arena, struct nodegroup_facts *out,
                      struct error *error);
 int decode_intention(const cJSON *json, struct arena *arena, struct intention_facts *out,
@@ -37,9 +44,16 @@ bool decode_amounts(const cJSON *map, struct arena *arena, struct resources *out
 // containers and sidecars, or the largest moment of the init containers, then pod-level resources instead
 // where set, then overhead. `status` may be NULL (a template). pods = 1.
 bool decode_requests(const cJSON *spec, const cJSON *status, struct arena *arena, struct resources *out);
-// Everything that decides where a pod of this spec can run.
-void decode_shape(const cJSON *metadata, const cJSON *spec, const cJSON *status, struct arena *arena,
-                  struct pod_shape_facts *out);
+// Everything that decides where a pod of this spec in this namespace can run. The claims are the pod's, not
+// the shape's.
+void decode_shape(const char *space, const cJSON *metadata, const cJSON *spec, const cJSON *status,
+                  struct arena *arena, struct pod_shape_facts *out);
+// Of that, what is about other pods: affinity, anti-affinity, spread (of the labels in `out`), host ports.
+// False when something could not be read; it is left out then.
+bool decode_terms(const char *space, const cJSON *spec, struct arena *arena, struct pod_shape_facts *out);
+// nodeSelectorTerms.
+bool decode_node_terms(const cJSON *array, struct arena *arena, const struct node_term **out,
+                       uint32_t *count);
 // False when one could not be read (it is left out).
 bool decode_taints(const cJSON *array, struct arena *arena, struct taints *out);
 bool decode_taint_effect(const char *text, enum taint_effect *out);

@@ -125,7 +125,7 @@ int decode_daemonset(const cJSON *json, struct arena *arena, struct daemonset_fa
         return -1;
     const cJSON *template = json_path(json, "spec", "template", NULL);
     const cJSON *pod_spec = json_get(template, "spec");
-    decode_shape(json_get(template, "metadata"), pod_spec, NULL, arena, &out->shape);
+    decode_shape(out->space, json_get(template, "metadata"), pod_spec, NULL, arena, &out->shape);
     add_daemon_tolerations(pod_spec, arena, &out->shape);
     out->being_deleted = json_get(json_get(json, "metadata"), "deletionTimestamp") != NULL;
     return 0;

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "coordinator/kube/decode.h"
@@ -61,17 +62,41 @@ static bool is_local(const cJSON *volume)
     return empty && strcmp(medium, "Memory") != 0 && !text_starts_with(medium, "HugePages");
 }
 
+// The claim that a volume stands for, "" when it stands for none or cannot be read. That of a generic
+// ephemeral volume is made by a controller and named after the pod
+// (kubernetes.io/docs/concepts/storage/ephemeral-volumes).
+static const char *claim_of(const cJSON *volume, struct arena *arena, const char *pod_name)
+{
+    const char *name = json_text(volume, "name");
+    if (json_get(volume, "ephemeral") && *name != '\0') {
+        size_t bytes = strlen(pod_name) + strlen(name) + 2;
+        char *claim = ARENA_ARRAY(arena, char, bytes);
+        snprintf(claim, bytes, "%s-%s", pod_name, name);
+        return claim;
+    }
+    return json_copy(arena, json_get(volume, "persistentVolumeClaim"), "claimName");
+}
+
 static void decode_volumes(const cJSON *spec, struct arena *arena, struct pod_facts *out)
 {
     const cJSON *volumes = json_get(spec, "volumes");
-    const char **items = ARENA_ARRAY(arena, const char *, json_count(volumes));
+    const char **local = ARENA_ARRAY(arena, const char *, json_count(volumes));
+    const char **claims = ARENA_ARRAY(arena, const char *, json_count(volumes));
     const cJSON *volume;
     cJSON_ArrayForEach(volume, volumes)
     {
         if (is_local(volume))
-            items[out->local_volume_count++] = json_copy(arena, volume, "name");
+            local[out->local_volume_count++] = json_copy(arena, volume, "name");
+        if (!json_get(volume, "persistentVolumeClaim") && !json_get(volume, "ephemeral"))
+            continue;
+        const char *claim = claim_of(volume, arena, out->name);
+        if (*claim == '\0')
+            out->shape.needs |= POD_NEEDS_UNREADABLE;
+        else
+            claims[out->claim_count++] = claim;
     }
-    out->local_volumes = items;
+    out->local_volumes = local;
+    out->claims = claims;
 }
 
 static void decode_status(const cJSON *spec, const cJSON *status, struct arena *arena, struct pod_facts *out)
@@ -121,7 +146,7 @@ int decode_pod(const cJSON *json, struct arena *arena, struct pod_facts *out, st
     out->created_ms = json_time(metadata, "creationTimestamp");
     out->deletion_ms = json_time(metadata, "deletionTimestamp");
     out->grace_seconds = json_integer(spec, "terminationGracePeriodSeconds", 30);
-    decode_shape(metadata, spec, status, arena, &out->shape);
+    decode_shape(out->space, metadata, spec, status, arena, &out->shape);
     decode_controller(metadata, arena, out);
     decode_annotations(metadata, arena, out);
     decode_volumes(spec, arena, out);

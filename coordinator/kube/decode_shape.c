@@ -132,20 +132,15 @@ static bool fields_suit(const struct node_term *term)
     return true;
 }
 
-static bool decode_node_affinity(const cJSON *spec, struct arena *arena, struct pod_shape_facts *out)
+bool decode_node_terms(const cJSON *array, struct arena *arena, const struct node_term **out, uint32_t *count)
 {
-    const cJSON *required =
-        json_path(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", NULL);
-    if (!required)
-        return true;
-    const cJSON *terms = json_get(required, "nodeSelectorTerms");
-    struct node_term *items = ARENA_ARRAY(arena, struct node_term, json_count(terms));
-    bool readable = cJSON_IsArray(terms);
-    uint32_t count = 0;
+    struct node_term *items = ARENA_ARRAY(arena, struct node_term, json_count(array));
+    bool readable = cJSON_IsArray(array);
+    *count = 0;
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, terms)
+    cJSON_ArrayForEach(entry, array)
     {
-        struct node_term *term = &items[count++];
+        struct node_term *term = &items[(*count)++];
         readable = decode_requirements(json_get(entry, "matchExpressions"), true, arena, &term->expressions,
                                        &term->expression_count) &&
                    readable;
@@ -154,10 +149,19 @@ static bool decode_node_affinity(const cJSON *spec, struct arena *arena, struct 
                    readable;
         readable = fields_suit(term) && readable;
     }
-    out->has_affinity = true;
-    out->affinity_terms = items;
-    out->affinity_term_count = count;
+    *out = items;
     return readable;
+}
+
+static bool decode_node_affinity(const cJSON *spec, struct arena *arena, struct pod_shape_facts *out)
+{
+    const cJSON *required =
+        json_path(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", NULL);
+    if (!required)
+        return true;
+    out->has_affinity = true;
+    return decode_node_terms(json_get(required, "nodeSelectorTerms"), arena, &out->affinity_terms,
+                             &out->affinity_term_count);
 }
 
 static bool decode_toleration(const cJSON *json, struct arena *arena, struct toleration *out)
@@ -202,60 +206,36 @@ static bool decode_tolerations(const cJSON *array, struct arena *arena, struct p
     return readable;
 }
 
-static bool wants_host_port(const cJSON *containers, bool host_network)
-{
-    const cJSON *container;
-    cJSON_ArrayForEach(container, containers)
-    {
-        const cJSON *port;
-        cJSON_ArrayForEach(port, json_get(container, "ports"))
-        {
-            // On the host's network a container port is a host port, also where no default was filled in.
-            if (json_integer(port, "hostPort", 0) > 0 ||
-                (host_network && json_integer(port, "containerPort", 0) > 0))
-                return true;
-        }
-    }
-    return false;
-}
-
-static uint32_t decode_needs(const cJSON *spec)
+static uint32_t decode_needs(const cJSON *spec, const struct pod_shape_facts *shape)
 {
     uint32_t needs = 0;
-    const cJSON *affinity = json_get(spec, "affinity");
-    const char *required = "requiredDuringSchedulingIgnoredDuringExecution";
-    if (json_count(json_path(affinity, "podAffinity", required, NULL)) > 0 ||
-        json_count(json_path(affinity, "podAntiAffinity", required, NULL)) > 0)
+    if (shape->pod_affinity_count > 0 || shape->pod_anti_affinity_count > 0)
         needs |= POD_NEEDS_POD_AFFINITY;
+    if (shape->spread_count > 0)
+        needs |= POD_NEEDS_SPREAD;
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, json_get(spec, "topologySpreadConstraints"))
-    {
-        if (strcmp(json_text(entry, "whenUnsatisfiable"), "ScheduleAnyway") != 0)
-            needs |= POD_NEEDS_SPREAD;
-    }
     cJSON_ArrayForEach(entry, json_get(spec, "volumes"))
     {
         if (json_get(entry, "persistentVolumeClaim") || json_get(entry, "ephemeral"))
             needs |= POD_NEEDS_VOLUME;
     }
-    bool host_network = json_true(spec, "hostNetwork");
-    if (wants_host_port(json_get(spec, "containers"), host_network) ||
-        wants_host_port(json_get(spec, "initContainers"), host_network))
+    if (shape->host_port_count > 0)
         needs |= POD_NEEDS_HOST_PORT;
     if (json_count(json_get(spec, "resourceClaims")) > 0)
         needs |= POD_NEEDS_RESOURCE_CLAIM;
     return needs;
 }
 
-void decode_shape(const cJSON *metadata, const cJSON *spec, const cJSON *status, struct arena *arena,
-                  struct pod_shape_facts *out)
+void decode_shape(const char *space, const cJSON *metadata, const cJSON *spec, const cJSON *status,
+                  struct arena *arena, struct pod_shape_facts *out)
 {
     bool readable = decode_requests(spec, status, arena, &out->requests);
     out->labels = json_labels(arena, json_get(metadata, "labels"), NULL);
     out->node_selector = json_labels(arena, json_get(spec, "nodeSelector"), NULL);
     readable = decode_node_affinity(spec, arena, out) && readable;
     readable = decode_tolerations(json_get(spec, "tolerations"), arena, out) && readable;
-    out->needs = decode_needs(spec) | (readable ? 0u : (uint32_t)POD_NEEDS_UNREADABLE);
+    readable = decode_terms(space, spec, arena, out) && readable;
+    out->needs = decode_needs(spec, out) | (readable ? 0u : (uint32_t)POD_NEEDS_UNREADABLE);
     int64_t priority = json_integer(spec, "priority", 0);
     if (priority < INT32_MIN || priority > INT32_MAX)
         priority = 0;

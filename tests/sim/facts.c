@@ -26,6 +26,21 @@ bool facts_object(enum object_kind kind, const cJSON *json, struct event *event)
     case OBJECT_VOLUME_ATTACHMENT:
         event->object.attachment = ARENA_NEW(arena, struct volume_attachment_facts);
         return decode_volume_attachment(json, arena, event->object.attachment, NULL) == 0;
+    case OBJECT_NAMESPACE:
+        event->object.space = ARENA_NEW(arena, struct namespace_facts);
+        return decode_namespace(json, arena, event->object.space, NULL) == 0;
+    case OBJECT_CLAIM:
+        event->object.claim = ARENA_NEW(arena, struct claim_facts);
+        return decode_claim(json, arena, event->object.claim, NULL) == 0;
+    case OBJECT_VOLUME:
+        event->object.volume = ARENA_NEW(arena, struct volume_facts);
+        return decode_volume(json, arena, event->object.volume, NULL) == 0;
+    case OBJECT_STORAGE_CLASS:
+        event->object.storage_class = ARENA_NEW(arena, struct storage_class_facts);
+        return decode_storage_class(json, arena, event->object.storage_class, NULL) == 0;
+    case OBJECT_CSI_NODE:
+        event->object.csi_node = ARENA_NEW(arena, struct csi_node_facts);
+        return decode_csi_node(json, arena, event->object.csi_node, NULL) == 0;
     case OBJECT_NODEGROUP:
         event->object.group = ARENA_NEW(arena, struct nodegroup_facts);
         return decode_nodegroup(json, arena, event->object.group, NULL) == 0;

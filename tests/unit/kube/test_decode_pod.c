@@ -247,20 +247,21 @@ static void what_is_beyond_the_rules_is_marked_by_its_kind(void **state)
         const char *spec;
         uint32_t needs;
     } cases[] = {
-        {"'affinity':{'podAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{}]}}",
+        {"'affinity':{'podAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{'topologyKey':'z'}]}}"
+         "",
          POD_NEEDS_POD_AFFINITY},
-        {"'affinity':{'podAntiAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{}]}}",
+        {"'affinity':{'podAntiAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{'topologyKey':'z'"
+         "}]}}",
          POD_NEEDS_POD_AFFINITY},
         {"'affinity':{'podAntiAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{}]}}", 0},
-        {"'topologySpreadConstraints':[{'whenUnsatisfiable':'DoNotSchedule'}]", POD_NEEDS_SPREAD},
+        {"'topologySpreadConstraints':[{'topologyKey':'z','maxSkew':1,'whenUnsatisfiable':'DoNotSchedule'}]",
+         POD_NEEDS_SPREAD},
         {"'topologySpreadConstraints':[{'whenUnsatisfiable':'ScheduleAnyway'}]", 0},
         {"'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'c'}}]", POD_NEEDS_VOLUME},
         {"'volumes':[{'name':'v','ephemeral':{}}]", POD_NEEDS_VOLUME},
         {"'volumes':[{'name':'v','configMap':{}}]", 0},
         {"'containers':[{'ports':[{'containerPort':80,'hostPort':80}]}]", POD_NEEDS_HOST_PORT},
         {"'containers':[{'ports':[{'containerPort':80}]}]", 0},
-        {"'hostNetwork':true,'containers':[{'ports':[{'containerPort':80}]}]", POD_NEEDS_HOST_PORT},
-        {"'initContainers':[{'ports':[{'hostPort':80}]}]", POD_NEEDS_HOST_PORT},
         {"'resourceClaims':[{'name':'gpu'}]", POD_NEEDS_RESOURCE_CLAIM},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
