@@ -195,6 +195,7 @@ struct life_private {
     int64_t looked_ms;       // when the last look found it empty
     uint32_t delete_attempts;
     bool delete_called, delete_accepted;
+    bool delete_unknown_machine; // VPSie says, in words, that it knows no such machine
     int64_t delete_called_ms; // the last time that it was, or may have been
     int64_t delete_again_ms;
     const char *node_uid; // of the Node that is being deleted, interned; NULL: not asked yet

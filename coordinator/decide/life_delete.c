@@ -188,6 +188,18 @@ static const char *not_now(struct life_private *p, struct cloud_watch *watch)
     return NULL;
 }
 
+// VPSie refuses with an error in words what another would answer with a 404.
+static bool knows_no_such_machine(const char *words)
+{
+    static const char *const said[] = {"not found",       "not exist",       "no such",
+                                       "already deleted", "already removed", "already been deleted",
+                                       "been removed",    "is deleted",      "no longer exists"};
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+        if (text_contains_fold(words, said[i]))
+            return true;
+    return false;
+}
+
 static void take_delete_answer(struct life_private *p, enum outcome outcome)
 {
     int64_t wait_ms = DELETE_LEAST_MS;
@@ -210,7 +222,11 @@ static void take_delete_answer(struct life_private *p, enum outcome outcome)
         p->delete_called_ms = p->core->now_ms;
     }
     bool refused = outcome == OUTCOME_REFUSED || outcome == OUTCOME_LIMITED || outcome == OUTCOME_NOT_FOUND;
-    if (refused && p->intention->group != NULL)
+    p->delete_unknown_machine =
+        outcome == OUTCOME_NOT_FOUND || (refused && knows_no_such_machine(p->answer_words));
+    if (p->delete_unknown_machine)
+        wait_ms = DELETE_AGAIN_MS; // the list decides
+    else if (refused && p->intention->group != NULL)
         core_event_group(p->core, p->intention->group, p->life->decision_id, true, "DeleteRefused",
                          "VPSie refuses to delete the machine of %s: %s", p->intention->facts.name,
                          p->answer_words);
@@ -264,7 +280,8 @@ static void gone(struct life_private *p)
     life_due(p, p->delete_again_ms);
     // Not in the list is not enough: a list can lack a machine. VPSie has said that it deletes it, or knows
     // none.
-    if (p->delete_accepted && !watch->suspect && p->round_needed != 0 && watch->trusted >= p->round_needed &&
+    bool told = p->delete_accepted || p->delete_unknown_machine;
+    if (told && !watch->suspect && p->round_needed != 0 && watch->trusted >= p->round_needed &&
         p->machine == NULL) {
         p->core->last_deleted_ms = p->core->now_ms;
         owners_departed(p->core, watch, p);

@@ -46,10 +46,16 @@ bool remove_mismatched(const struct life_private *p)
     return found != node && (found != NULL || tells);
 }
 
-bool remove_begin(struct life_private *p, enum removal_kind kind, uint64_t decision_id, const char *why)
+// By its Node, or by VPSie's list: whatever a VPSieNode says, it is nobody's.
+static bool of_the_control_plane(const struct life_private *p)
 {
     const struct node *node = p->intention->node;
-    if (p->claimed_twice || (node != NULL && node_is_master(node)) || delete_names_a_master(p))
+    return (node != NULL && node_is_master(node)) || delete_names_a_master(p);
+}
+
+bool remove_begin(struct life_private *p, enum removal_kind kind, uint64_t decision_id, const char *why)
+{
+    if (p->claimed_twice || of_the_control_plane(p))
         return false;
     if (remove_mismatched(p)) {
         snprintf(p->life->held, sizeof(p->life->held), "VPSie's machine %s is not this Node",
@@ -157,7 +163,7 @@ static void back_in_service(struct life_private *p)
     p->life->removal = REMOVAL_NONE;
     p->want_removal = REMOVAL_NONE;
     p->terminating_ms = 0;
-    p->delete_called = p->delete_accepted = false;
+    p->delete_called = p->delete_accepted = p->delete_unknown_machine = false;
     p->delete_attempts = 0;
     p->waits_list = false;
     drain_free(p);
@@ -254,6 +260,10 @@ bool remove_goes_on(struct life_private *p)
     bool too_late = p->delete_called; // what VPSie may already be deleting is not kept
     if (!too_late && p->life->removal == REMOVAL_VOLUNTARY && !still_wanted(p))
         return false;
+    if (!too_late && of_the_control_plane(p)) {
+        remove_give_up(p, "it is a machine of the control plane");
+        return false;
+    }
     if (!too_late && remove_mismatched(p)) {
         remove_give_up(p, "VPSie's machine %s is not this Node", p->machine->hostname);
         return false;

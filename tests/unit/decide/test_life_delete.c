@@ -184,6 +184,47 @@ static void a_conflict_waits_longer_and_longer(void **state)
     assert_true(asked >= 4 && asked <= 8);
 }
 
+// VPSie has no 404 for everything: an error in words may say the same. The list decides.
+static void a_machine_that_vpsie_does_not_know_is_gone_when_the_list_agrees(void **state)
+{
+    (void)state;
+    static const char *const said[] = {"HTTP 200 with an error inside: Node not found",
+                                       "HTTP 400: this node does not exist", "HTTP 400: VM already deleted"};
+    for (size_t i = 0; i < 3; i++) {
+        to_the_last_ready();
+        puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+        answer(EVIDENCE_READY);
+        puppet_answer_words(puppet, puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE), OUTCOME_REFUSED, 0,
+                            said[i]);
+        puppet_run(puppet, 4 * SECOND);
+        assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 0); // it stands in the list
+        puppet_machine_gone(puppet, "vps-w1");
+        puppet->cloud_groups[0].nodes--;
+        puppet_run(puppet, 20 * SECOND);
+        assert_int_equal(deletes(), 1);
+        assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 1);
+        assert_true(puppet->nodes[0].gone);
+        assert_int_equal(puppet->core->machines_deleted, 0); // not by us
+        removing_end(NULL);
+        removing_begin(NULL);
+    }
+}
+
+static void a_delete_that_is_refused_for_another_reason_is_tried_on_and_said(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_VPSIE_DELETE_MACHINE] = true;
+    answer(EVIDENCE_READY);
+    puppet_answer_words(puppet, puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE), OUTCOME_REFUSED, 0,
+                        "HTTP 403: not allowed");
+    assert_true(puppet_said(puppet, "VPSie refuses to delete the machine of w1: HTTP 403: not allowed"));
+    puppet_machine_gone(puppet, "vps-w1"); // or the list lacks it
+    puppet_run(puppet, 20 * SECOND);
+    assert_true(deletes() > 1);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 0);
+}
+
 static void gone_means_that_vpsie_said_so_and_shows_so(void **state)
 {
     (void)state;
@@ -461,6 +502,8 @@ int main(void)
         TEST(a_look_that_is_too_old_is_taken_again),
         TEST(an_unknown_delete_is_asked_for_again),
         TEST(a_conflict_waits_longer_and_longer),
+        TEST(a_machine_that_vpsie_does_not_know_is_gone_when_the_list_agrees),
+        TEST(a_delete_that_is_refused_for_another_reason_is_tried_on_and_said),
         TEST(gone_means_that_vpsie_said_so_and_shows_so),
         TEST(the_node_object_waits_until_the_machine_has_left_the_list),
         TEST(a_node_of_the_same_name_with_another_uid_is_left_alone),

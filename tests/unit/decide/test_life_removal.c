@@ -433,6 +433,23 @@ static void a_master_without_a_node_of_its_own_is_not_deleted_either(void **stat
     assert_false(finalizer_dropped());
 }
 
+static void a_machine_that_turns_out_to_be_a_master_is_given_back(void **state)
+{
+    (void)state;
+    life->agent_says = EVIDENCE_BUSY;
+    a_person_deletes("w-2");
+    until(COMMAND_KUBE_CORDON);
+    life->master = "id-w-2";
+    life_stage_wait(life, 4 * MINUTE_MS); // it is read
+    assert_int_equal(count(COMMAND_KUBE_UNCORDON), 1);
+    assert_false(cluster_node(stage->core->cluster, "w-2")->unschedulable);
+    life->agent_says = EVIDENCE_READY;
+    life_stage_wait(life, 30 * MINUTE_MS);
+    assert_int_equal(count(COMMAND_KUBE_CORDON), 1);
+    assert_int_equal(count(COMMAND_KUBE_EVICT), 0);
+    assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
+}
+
 // Marked as a master at the very last moment, between the look at its pods and the call.
 static void a_node_that_turns_out_to_be_of_the_control_plane_is_not_deleted(void **state)
 {
@@ -440,12 +457,14 @@ static void a_node_that_turns_out_to_be_of_the_control_plane_is_not_deleted(void
     life->by_hand[COMMAND_KUBE_LIST_NODE_PODS] = true;
     a_person_deletes("w-2");
     until(COMMAND_KUBE_LIST_NODE_PODS);
+    life->by_hand[COMMAND_KUBE_UNCORDON] = true;
     master_again(true);
     life->by_hand[COMMAND_KUBE_LIST_NODE_PODS] = false;
     life_stage_answer(life, stage_find(stage, COMMAND_KUBE_LIST_NODE_PODS), OUTCOME_OK, "");
     life_stage_wait(life, 10 * MINUTE_MS);
     assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
     assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 0);
+    assert_int_equal(count(COMMAND_KUBE_UNCORDON), 1); // given back
 }
 
 static void a_machine_that_vpsie_lists_as_a_master_is_not_deleted(void **state)
@@ -456,6 +475,8 @@ static void a_machine_that_vpsie_lists_as_a_master_is_not_deleted(void **state)
     a_person_deletes("w-2");
     life_stage_wait(life, 30 * MINUTE_MS);
     assert_true(count(COMMAND_VPSIE_LIST_MACHINES) > 1);
+    assert_int_equal(count(COMMAND_KUBE_CORDON), 0);
+    assert_int_equal(count(COMMAND_AGENT_DIRECTIVE), 0);
     assert_int_equal(count(COMMAND_VPSIE_DELETE_MACHINE), 0);
     assert_int_equal(count(COMMAND_KUBE_DELETE_NODE), 0);
 }
@@ -489,6 +510,7 @@ int main(void)
         TEST(a_control_plane_node_that_a_vpsienode_names_is_never_removed),
         TEST(a_machine_that_vpsie_lists_as_a_master_is_not_deleted),
         TEST(a_master_without_a_node_of_its_own_is_not_deleted_either),
+        TEST(a_machine_that_turns_out_to_be_a_master_is_given_back),
         TEST(a_node_that_turns_out_to_be_of_the_control_plane_is_not_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
