@@ -437,6 +437,8 @@ void life_before(struct core *core, const struct event *event)
     }
     if (event->kind == EVENT_OBJECT_GONE && event->gone.kind == OBJECT_NODEGROUP)
         touch_group(core, event->gone.space, event->gone.name);
+    if (event->kind == EVENT_KUBE_STATE && event->kube_state.reachable && !core->kube_reachable)
+        core->life->kube_ms = core->now_ms;
     brakes_groups_event(core, event);
     if (event->kind != EVENT_OBJECT || event->object.kind != OBJECT_NODE)
         return;

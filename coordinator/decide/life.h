@@ -242,11 +242,13 @@ struct cloud_watch {
     int64_t started_ms, completed_ms, next_ms;
     uint32_t failures;
     char failure[160];
-    bool read;                    // a round ended well in this term
-    bool hopeless;                // the cluster is not known to VPSie (definite)
-    bool suspect;                 // the last list was not trusted
-    char why[200];                // why not
-    bool accept;                  // an operator said that the list is right
+    int64_t trusted_ms;       // when the last trusted round ended
+    int64_t watched_since_ms; // since when rounds were trusted, and matched, one after the other; 0: not now
+    bool read;                // a round ended well in this term
+    bool hopeless;            // the cluster is not known to VPSie (definite)
+    bool suspect;             // the last list was not trusted
+    char why[200];            // why not
+    bool accept;              // an operator said that the list is right
     struct life_private **owners; // by index in the trusted list
     uint32_t owner_count;
     bool used;                  // something still names this cluster
@@ -314,6 +316,7 @@ struct life_shared {
     char webhooks[160];
     uint64_t term;    // that the above is about
     int64_t taken_ms; // since when
+    int64_t kube_ms;  // since when the API server is there
 
     // saving
     bool save_wanted;
@@ -386,6 +389,9 @@ void machine_key(const struct machine_facts *machine, char *buffer, size_t bytes
 struct cloud_watch *cloud_watch_of(struct core *core, const char *cluster);   // made on first use
 struct cloud_watch *cloud_watch_find(struct core *core, const char *cluster); // NULL when none
 uint64_t cloud_watch_ask(struct cloud_watch *watch); // a round that begins after now; its number
+// Have the lists been watched without a gap for so long that what is not in them would have come into them?
+// False: life_due() is set for when it may be so.
+bool lists_watched(struct life_private *p);
 bool lists_outcome(struct core *core, const struct event *event);
 void lists_advance(struct core *core);
 void lists_forget(struct core *core); // another term
@@ -434,8 +440,8 @@ int64_t owners_count_changed(const struct cloud_watch *watch, int64_t group_id);
 // ---- life_attribution.c
 void attribution_match(struct core *core, struct cloud_watch *watch);
 void attribution_give(struct life_private *p, uint32_t machine, const char *how); // index in the trusted list
-// Does the group count the order's machine, and the list not show it?
-bool attribution_unlisted(struct life_private *p);
+// Why the order's machine may still be found although its time is over, in words; NULL: there is no hope.
+const char *attribution_hope(struct life_private *p);
 // How many machines the VPSie groups of the order's NodeGroup have or will have without it.
 int32_t attribution_total(struct life_private *p);
 // Was it there before `since_ms`, whatever the list showed then? An older Node, or a machine made long ago.

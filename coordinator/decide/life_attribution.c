@@ -342,22 +342,26 @@ static struct matching matching_of(struct life_private *p)
     return matching;
 }
 
-bool attribution_unlisted(struct life_private *p)
+const char *attribution_hope(struct life_private *p)
 {
     struct matching matching = matching_of(p);
     if (matching.group == NULL || matching.watch->trusted == 0)
-        return false;
+        return NULL;
     find_orders(&matching);
     find_candidates(&matching);
     struct group_sum sum = owners_sum(p->core, matching.watch, matching.group->id);
-    int32_t unexplained = matching.group->nodes_count - sum.owned - sum.unsure -
-                          baseline_of(matching.baseline, matching.group->id).least;
-    if ((int64_t)matching.candidate_count >= (int64_t)unexplained)
-        return false; // the list shows as many as are counted: the question is only which
-    for (uint32_t i = 0; i < matching.order_count; i++)
-        if (matching.orders[i] == p)
-            return (int64_t)i < (int64_t)unexplained; // the oldest first
-    return false;
+    int64_t unsure =
+        matching.group->nodes_count - sum.owned - baseline_of(matching.baseline, matching.group->id).least;
+    uint32_t rank = 0;
+    while (rank < matching.order_count && matching.orders[rank] != p)
+        rank++;
+    if (rank == matching.order_count || (int64_t)rank >= unsure) // the oldest first
+        return NULL;
+    if ((int64_t)rank >= unsure - sum.unsure) // it is counted, or one that the list has just lost
+        return "what has just left VPSie's list to be counted no longer";
+    if ((int64_t)matching.candidate_count < unsure - sum.unsure)
+        return "VPSie's list, which lacks a machine that its group counts";
+    return settled(&matching) ? NULL : "what has just changed at VPSie to settle";
 }
 
 // Of one VPSie group: machines that are counted, and those that open orders will bring.

@@ -1,5 +1,6 @@
 #include "coordinator/decide/life.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,8 +128,9 @@ static bool has_key(const struct baseline *baseline, const char *key)
 bool baseline_has(const struct baseline *baseline, const struct machine_facts *machine)
 {
     struct machine_facts by_id = {.identifier = "", .hostname = machine->hostname, .id = machine->id};
-    struct machine_facts by_name = {.identifier = "", .hostname = machine->hostname};
-    char key[300];
+    char key[300], hostname[300];
+    snprintf(hostname, sizeof(hostname), "%s", machine->hostname);
+    struct machine_facts by_name = {.identifier = "", .hostname = hostname};
     machine_key(machine, key, sizeof(key));
     if (has_key(baseline, key))
         return true;
@@ -137,7 +139,12 @@ bool baseline_has(const struct baseline *baseline, const struct machine_facts *m
     if (machine->id != 0 && has_key(baseline, key))
         return true;
     machine_key(&by_name, key, sizeof(key));
-    return machine->hostname[0] != '\0' && has_key(baseline, key);
+    if (machine->hostname[0] == '\0' || has_key(baseline, key))
+        return machine->hostname[0] != '\0';
+    for (char *at = hostname; *at != '\0'; at++) // as its Node is called
+        *at = (char)tolower((unsigned char)*at);
+    machine_key(&by_name, key, sizeof(key));
+    return has_key(baseline, key);
 }
 
 struct baseline_count baseline_of(const struct baseline *baseline, int64_t group_id)
@@ -176,6 +183,30 @@ static void copy_seen(struct baseline *baseline, const struct baseline *seen)
     baseline->key_count = seen->key_count;
 }
 
+static void add_key(struct baseline *baseline, const struct machine_facts *machine)
+{
+    char key[300];
+    machine_key(machine, key, sizeof(key));
+    baseline->keys = xrealloc_array(baseline->keys, baseline->key_count + 1, sizeof(*baseline->keys));
+    baseline->keys[baseline->key_count++] = xstrdup(key);
+}
+
+// Nodes that run although the list shows no machine of theirs: a list may leave one out and show it later.
+static void take_nodes(struct core *core, struct baseline *baseline, const struct cloud_cluster *cloud)
+{
+    struct node **listed = ARENA_ARRAY(core->out->arena, struct node *, cloud->machine_count + 1);
+    for (uint32_t i = 0; i < cloud->machine_count; i++)
+        listed[i] = machine_node(core, &cloud->machines[i]);
+    for (uint32_t i = 0; i < core->cluster->node_count; i++) {
+        const struct node *node = core->cluster->nodes[i];
+        bool shown = node->intention != NULL || node_is_master(node);
+        for (uint32_t j = 0; j < cloud->machine_count && !shown; j++)
+            shown = listed[j] == node;
+        if (!shown)
+            add_key(baseline, &(struct machine_facts){.identifier = "", .hostname = node->name});
+    }
+}
+
 static void take_new(struct core *core, struct baseline *baseline, const struct cloud_watch *watch)
 {
     const struct cloud_cluster *cloud = cluster_cloud(core->cluster, watch->cluster);
@@ -190,15 +221,12 @@ static void take_new(struct core *core, struct baseline *baseline, const struct 
         baseline->counts[baseline->count++] =
             (struct baseline_count){group->id, extra > 0 ? extra : 0, least > 0 ? least : 0};
     }
-    baseline->keys = xcalloc(cloud->machine_count + 1, sizeof(*baseline->keys));
-    for (uint32_t i = 0; i < cloud->machine_count; i++) {
-        if (watch->owners[i] != NULL || cloud->machines[i].role == MACHINE_ROLE_MASTER)
-            continue;
-        char key[300];
-        machine_key(&cloud->machines[i], key, sizeof(key));
-        baseline->keys[baseline->key_count++] = xstrdup(key);
-    }
-    qsort(baseline->keys, baseline->key_count, sizeof(*baseline->keys), compare_texts);
+    for (uint32_t i = 0; i < cloud->machine_count; i++)
+        if (watch->owners[i] == NULL && cloud->machines[i].role != MACHINE_ROLE_MASTER)
+            add_key(baseline, &cloud->machines[i]);
+    take_nodes(core, baseline, cloud);
+    if (baseline->key_count > 0)
+        qsort(baseline->keys, baseline->key_count, sizeof(*baseline->keys), compare_texts);
 }
 
 static void write_text(struct baseline *baseline)

@@ -5,7 +5,7 @@
 
 // From the machine to the Node in service, and its life there.
 
-#define LABEL_RETRY_MS (5 * LIFE_SECOND_MS)
+#define JOIN_ANEW_MS (5 * LIFE_MINUTE_MS)
 
 // ---- its Node
 
@@ -228,7 +228,7 @@ static void not_listed_yet(struct life_private *p)
     struct cloud_watch *watch = cloud_watch_of(core, p->intention->facts.resource_identifier);
     if (p->round_needed == 0)
         p->round_needed = cloud_watch_ask(watch);
-    if (watch->suspect || watch->trusted < p->round_needed)
+    if (watch->suspect || watch->trusted < p->round_needed || !lists_watched(p))
         return;
     if (p->ours) // it is deleted all the same: a list can lack a machine
         remove_begin(p, REMOVAL_FAILED, p->life->decision_id,
@@ -307,6 +307,14 @@ static bool left_alone(struct life_private *p)
     return true;
 }
 
+// While nobody led, or the API server was away, no machine could join: there is some time for that again.
+static int64_t not_blind_ms(const struct core *core, int64_t limit_ms)
+{
+    const struct life_shared *shared = core->life;
+    int64_t since_ms = shared->taken_ms > shared->kube_ms ? shared->taken_ms : shared->kube_ms;
+    return since_ms + (limit_ms < JOIN_ANEW_MS ? limit_ms : JOIN_ANEW_MS);
+}
+
 void join_move(struct life_private *p)
 {
     struct core *core = p->core;
@@ -349,6 +357,8 @@ void join_move(struct life_private *p)
     int64_t limit_ms = p->provisioned_ms != 0 ? core->config.join_limit_ms : core->config.provision_limit_ms;
     int64_t due_ms =
         from_ms + limit_ms > p->life->not_before_ms ? from_ms + limit_ms : p->life->not_before_ms;
+    if (due_ms < not_blind_ms(core, limit_ms))
+        due_ms = not_blind_ms(core, limit_ms);
     if (core->now_ms < due_ms || p->vanished)
         life_due(p, p->vanished ? core->now_ms + LIFE_MINUTE_MS : due_ms);
     else

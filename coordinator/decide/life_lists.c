@@ -12,6 +12,9 @@
 #define ROUND_RETRY_MOST_MS  (60 * LIFE_SECOND_MS)
 #define OFFERS_EVERY_MS      (60 * LIFE_MINUTE_MS)
 #define OFFERS_RETRY_MS      (15 * LIFE_SECOND_MS)
+// Who has been blind needs so long to see what happened meanwhile: counts lag, machines vanish.
+#define WATCHED_MS (COUNT_LAG_MS + 2 * LIFE_MINUTE_MS)
+#define GAP_MS     (3 * LIFE_MINUTE_MS) // between two rounds, and the watch is broken off
 
 // ---- who is who
 
@@ -258,6 +261,30 @@ static void take_groups(struct core *core, struct cloud_watch *watch, const stru
     watch->machines_command = ask(core, COMMAND_VPSIE_LIST_MACHINES, watch->cluster, "")->id;
 }
 
+static void follow_watch(struct core *core, struct cloud_watch *watch)
+{
+    bool matched = !watch->suspect && core->taken_over && core_may_write(core) && core->kube_reachable;
+    if (!matched)
+        watch->watched_since_ms = 0;
+    else if (watch->watched_since_ms == 0 || core->now_ms > watch->trusted_ms + GAP_MS)
+        watch->watched_since_ms = core->now_ms;
+    if (!watch->suspect)
+        watch->trusted_ms = core->now_ms;
+}
+
+bool lists_watched(struct life_private *p)
+{
+    const struct core *core = p->core;
+    const struct cloud_watch *watch = cloud_watch_of(p->core, p->intention->facts.resource_identifier);
+    int64_t least_ms = core->config.appearance_bound_ms;
+    if (least_ms > WATCHED_MS)
+        least_ms = WATCHED_MS;
+    if (watch->watched_since_ms == 0 || core->now_ms > watch->trusted_ms + GAP_MS)
+        return false; // the next round touches it
+    life_due(p, watch->watched_since_ms + least_ms);
+    return core->now_ms >= watch->watched_since_ms + least_ms;
+}
+
 static void take_machines(struct core *core, struct cloud_watch *watch, const struct event *event)
 {
     watch->machines_command = 0;
@@ -274,6 +301,7 @@ static void take_machines(struct core *core, struct cloud_watch *watch, const st
     watch->read = true;
     watch->suspect = !lists_trusted(core, watch, event->outcome.machines, event->outcome.machine_count,
                                     watch->why, sizeof(watch->why));
+    follow_watch(core, watch);
     touch_cloud(core, watch);
     if (watch->suspect)
         return;

@@ -368,8 +368,13 @@ static void appear(struct life_private *p)
         life_wait(p, "VPSie's list, to be sure that nothing appeared");
         return;
     }
-    if (attribution_unlisted(p)) {
-        life_wait(p, "VPSie's list, which lacks a machine that its group counts");
+    if (!lists_watched(p)) {
+        life_wait(p, "VPSie's lists, until they have been watched for a while");
+        return;
+    }
+    const char *hope = attribution_hope(p);
+    if (hope != NULL) {
+        life_wait(p, "%s", hope);
         return;
     }
     char bound[32];

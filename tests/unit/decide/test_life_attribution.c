@@ -227,6 +227,125 @@ static void what_was_over_before_is_not_taken_for_new(void **state)
     assert_int_equal(counts.total, 0);
 }
 
+// ---- lists and counts that lag, or lie
+
+static void a_machine_whose_node_is_older_than_the_call_is_never_taken(void **state)
+{
+    (void)state;
+    struct puppet_node *node = order(); // from a list that lacks the pet
+    struct puppet_kube_node *pet = puppet_kube_node(puppet, "pet-1", true);
+    pet->created_ms -= 60 * MINUTE;
+    puppet_show_kube_node(puppet, pet);
+    machine("vps-pet", 4, 8192);
+    snprintf(puppet->machines[puppet->machine_count - 1].hostname, 80, "pet-1");
+    puppet->cloud_groups[0].nodes++; // and ours is counted, not listed
+    puppet_run(puppet, 10 * MINUTE);
+    assert_string_equal(node->identifier, "");
+    machine("vps-1", 4, 8192);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_string_equal(node->identifier, "vps-1");
+}
+
+static void a_machine_whose_node_was_there_before_the_call_is_never_taken(void **state)
+{
+    (void)state;
+    puppet_kube_node(puppet, "pet-1", true); // a moment before
+    struct puppet_node *node = order();      // from a list that lacks the pet
+    machine("vps-pet", 4, 8192);
+    snprintf(puppet->machines[puppet->machine_count - 1].hostname, 80, "PET-1");
+    puppet->cloud_groups[0].nodes++; // and ours is counted, not listed
+    puppet_run(puppet, 10 * MINUTE);
+    assert_string_equal(node->identifier, "");
+    machine("vps-1", 4, 8192);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_string_equal(node->identifier, "vps-1");
+}
+
+// Whose size is not told: nothing but the settling tells whose it is, and the bound passes meanwhile.
+static void a_machine_that_appears_as_the_bound_passes_gets_the_time_to_settle(void **state)
+{
+    (void)state;
+    struct puppet_node *node = order();
+    puppet_run(puppet, 15 * MINUTE);
+    assert_int_equal(puppet_life(puppet, node->name)->step, LIFE_APPEAR);
+    machine("vps-1", 0, 0);
+    puppet->cloud_groups[0].nodes++;
+    puppet_run(puppet, 40 * SECOND);
+    assert_int_equal(puppet_life(puppet, node->name)->step, LIFE_APPEAR);
+    puppet_run(puppet, MINUTE);
+    assert_string_equal(node->identifier, "vps-1");
+}
+
+static void a_machine_that_is_counted_and_not_listed_is_waited_for_beyond_the_bound(void **state)
+{
+    (void)state;
+    struct puppet_node *node = order();
+    puppet->cloud_groups[0].nodes++;
+    puppet_run(puppet, 40 * MINUTE);
+    assert_int_equal(puppet_life(puppet, node->name)->step, LIFE_APPEAR);
+    assert_non_null(strstr(puppet_life(puppet, node->name)->waits_for, "lacks a machine"));
+    machine("vps-1", 4, 8192);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_string_equal(node->identifier, "vps-1");
+}
+
+static void vpsie_s_own_count_holds_at_the_maximum(void **state)
+{
+    (void)state;
+    puppet->groups[0].max = 2;
+    puppet_show_group(puppet, &puppet->groups[0]);
+    machine("vps-panel-1", 4, 8192);
+    machine("vps-panel-2", 4, 8192);
+    puppet->cloud_groups[0].nodes = 2; // by other hands
+    puppet_run(puppet, 10 * SECOND);
+    puppet_order(puppet, "general", 1);
+    puppet_run(puppet, 10 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_ADD_MACHINE), 0);
+    assert_int_equal(puppet_stored_count(puppet), 0);
+    assert_true(puppet_said(puppet, "maxNodes is 2"));
+    assert_true(group_life(puppet->core, general())->backoff_until_ms > puppet->now_ms);
+}
+
+static void what_had_just_left_when_the_baseline_was_taken_is_not_taken_for_a_stranger(void **state)
+{
+    (void)state;
+    puppet_in_service(puppet, "w1", "general");
+    puppet_run(puppet, 2 * MINUTE);
+    machine("vps-pet", 4, 8192); // nobody's, and nothing tells that it is not the group's
+    puppet_run(puppet, 10 * SECOND);
+    struct puppet_node *leaving = &puppet->nodes[0];
+    leaving->deletion_ms = puppet->now_ms;
+    puppet_kube_node_gone(puppet, "host-w1");
+    puppet_show_intention(puppet, leaving);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
+    puppet_machine_gone(puppet, "vps-w1"); // off the list, and still counted
+    puppet_run(puppet, 10 * SECOND);
+    struct puppet_node *node = order();
+    machine("vps-1", 4, 8192); // ours; the count stays the same: one more, one less
+    puppet_run(puppet, 3 * MINUTE);
+    assert_string_equal(node->identifier, "vps-1");
+}
+
+static void a_machine_that_an_answer_named_is_no_stranger_to_the_next_baseline(void **state)
+{
+    (void)state;
+    puppet->held[COMMAND_VPSIE_ADD_MACHINE] = true;
+    puppet_order(puppet, "general", 1);
+    puppet_answer_machine(puppet, puppet_last(puppet, COMMAND_VPSIE_ADD_MACHINE), "vps-a", "host-a");
+    puppet_answer_all(puppet, COMMAND_VPSIE_ADD_MACHINE);
+    puppet->cloud_groups[0].nodes = 1; // counted, not listed
+    puppet_run(puppet, 10 * SECOND);
+    struct puppet_node *node = order();
+    machine("vps-pet", 4, 8192)->role = MACHINE_ROLE_UNKNOWN;
+    puppet_machine_gone(puppet, "vps-pet");
+    machine("vps-a", 4, 8192);
+    machine("vps-b", 4, 8192);
+    puppet->cloud_groups[0].nodes = 2;
+    puppet_run(puppet, 3 * MINUTE);
+    assert_string_equal(node->identifier, "vps-b");
+}
+
 // ---- surplus
 
 static void a_surplus_is_reported_once_and_left_alone(void **state)
@@ -374,6 +493,13 @@ int main(void)
         TEST(the_oldest_order_gets_the_first_machine),
         TEST(more_than_was_ordered_waits_until_all_are_listed_and_the_oldest_are_taken),
         TEST(what_was_over_before_is_not_taken_for_new),
+        TEST(a_machine_whose_node_is_older_than_the_call_is_never_taken),
+        TEST(a_machine_whose_node_was_there_before_the_call_is_never_taken),
+        TEST(a_machine_that_appears_as_the_bound_passes_gets_the_time_to_settle),
+        TEST(a_machine_that_is_counted_and_not_listed_is_waited_for_beyond_the_bound),
+        TEST(vpsie_s_own_count_holds_at_the_maximum),
+        TEST(what_had_just_left_when_the_baseline_was_taken_is_not_taken_for_a_stranger),
+        TEST(a_machine_that_an_answer_named_is_no_stranger_to_the_next_baseline),
         TEST(a_surplus_is_reported_once_and_left_alone),
         TEST(a_surplus_is_adopted_when_the_group_is_short),
         TEST(a_machine_that_was_there_when_nothing_was_over_is_never_adopted),

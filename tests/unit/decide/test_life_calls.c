@@ -403,7 +403,10 @@ static void without_a_list_of_vpsie_nothing_is_declared_not_placed(void **state)
     puppet_run(puppet, 30 * MINUTE);
     assert_int_equal(life_n(0)->step, LIFE_APPEAR);
     puppet_answer_all(puppet, COMMAND_VPSIE_LIST_GROUPS);
-    puppet_run(puppet, 10 * SECOND);
+    puppet_run(puppet, 4 * MINUTE); // who was blind watches for a while first
+    assert_int_equal(life_n(0)->step, LIFE_APPEAR);
+    assert_non_null(strstr(life_n(0)->waits_for, "watched"));
+    puppet_run(puppet, 2 * MINUTE);
     assert_int_equal(life_n(0)->step, LIFE_FAILED);
 }
 

@@ -411,6 +411,51 @@ static void a_machine_that_comes_back_into_the_list_has_not_vanished(void **stat
     assert_int_equal(puppet_life(puppet, "w1")->step, LIFE_READY);
 }
 
+static void several_that_vanished_are_cleared_away_although_their_nodes_are_down(void **state)
+{
+    (void)state;
+    three_in_service();
+    puppet_machine_gone(puppet, "vps-w1");
+    puppet_machine_gone(puppet, "vps-w2");
+    puppet->cloud_groups[0].nodes -= 2;
+    puppet_kube_node(puppet, "host-w1", false);
+    puppet_kube_node(puppet, "host-w2", false);
+    puppet_run(puppet, 40 * MINUTE); // two of seven are no longer Ready: no reason to keep what is lost
+    assert_false(puppet->core->brakes[BRAKE_MANY_BROKEN].on);
+    assert_null(puppet_life(puppet, "w1"));
+    assert_null(puppet_life(puppet, "w2"));
+}
+
+static void what_is_not_ready_or_not_listed_does_not_count_as_sound(void **state)
+{
+    (void)state;
+    three_in_service();
+    struct group *group = cluster_group(puppet->core->cluster, NULL, "general");
+    assert_int_equal(life_counts(puppet->core, group).sound, 7);
+    puppet_kube_node(puppet, "host-w1", false);
+    assert_int_equal(life_counts(puppet->core, group).sound, 6);
+    puppet_machine_gone(puppet, "vps-w2");
+    puppet_run(puppet, 2 * MINUTE);
+    assert_int_equal(life_counts(puppet->core, group).sound, 5);
+    assert_int_equal(life_counts(puppet->core, group).ready, 7);
+}
+
+static void a_vpsienode_of_a_control_plane_machine_is_left_alone(void **state)
+{
+    (void)state;
+    struct puppet_node *node = puppet_in_service(puppet, "m1", "general");
+    puppet->machines[0].role = MACHINE_ROLE_MASTER;
+    puppet->cloud_groups[0].nodes = 0;
+    puppet_start(puppet);
+    node->deletion_ms = puppet->now_ms;
+    puppet_show_intention(puppet, node);
+    puppet_run(puppet, 30 * MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_CORDON), 0);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LABEL_NODE), 0);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+    assert_non_null(strstr(puppet_life(puppet, "m1")->held, "control plane"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -436,6 +481,9 @@ int main(void)
         TEST(a_machine_whose_node_object_was_deleted_gets_time_to_come_back),
         TEST(a_machine_that_vanished_is_replaced_slowly_and_reported),
         TEST(a_machine_that_comes_back_into_the_list_has_not_vanished),
+        TEST(several_that_vanished_are_cleared_away_although_their_nodes_are_down),
+        TEST(what_is_not_ready_or_not_listed_does_not_count_as_sound),
+        TEST(a_vpsienode_of_a_control_plane_machine_is_left_alone),
     };
     return cmocka_run_group_tests_name("joining and breaking", tests, NULL, NULL);
 }

@@ -214,8 +214,47 @@ static void the_bound_counts_from_the_call_not_from_the_takeover(void **state)
     requested(node, 14 * MINUTE, "accepted");
     puppet_show_intention(puppet, node);
     puppet_start(puppet);
+    puppet_run(puppet, 4 * MINUTE); // who has just come watches the lists for a while
+    assert_int_equal(life("w1")->step, LIFE_APPEAR);
     puppet_run(puppet, 2 * MINUTE);
     assert_int_equal(life("w1")->step, LIFE_FAILED);
+}
+
+// Its answer was lost, then nobody led for an hour. Another machine has vanished meanwhile, so that the
+// counts say nothing for a while.
+static void an_order_whose_time_passed_unwatched_finds_its_machine(void **state)
+{
+    (void)state;
+    puppet_in_service(puppet, "w0", "general");
+    struct puppet_node *node = puppet_intention(puppet, "w1", "general");
+    requested(node, 60 * MINUTE, "requested");
+    puppet_show_intention(puppet, node);
+    puppet_machine_gone(puppet, "vps-w0");
+    puppet_kube_node(puppet, "host-w0", false);
+    puppet_machine(puppet, "vps-w1", "host-w1");
+    puppet->cloud_groups[0].nodes = 1;
+    puppet_start(puppet);
+    puppet_run(puppet, 10 * MINUTE);
+    assert_string_equal(node->identifier, "vps-w1");
+    assert_true(life("w1")->step >= LIFE_JOIN && life("w1")->step <= LIFE_READY);
+}
+
+static void a_machine_that_could_not_join_while_nobody_led_has_some_time_again(void **state)
+{
+    (void)state;
+    struct puppet_node *node = puppet_intention(puppet, "w1", "general");
+    requested(node, 60 * MINUTE, "placed");
+    snprintf(node->identifier, sizeof(node->identifier), "vps-w1");
+    node->phase = INTENTION_PROVISIONED;
+    node->provisioned_ms = puppet->now_ms - 50 * MINUTE;
+    puppet_show_intention(puppet, node);
+    puppet_machine(puppet, "vps-w1", "host-w1");
+    puppet->cloud_groups[0].nodes = 1;
+    puppet_start(puppet);
+    puppet_run(puppet, 4 * MINUTE);
+    assert_int_equal(life("w1")->step, LIFE_JOIN);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_int_equal(life("w1")->removal, REMOVAL_FAILED);
 }
 
 static void refused_and_not_placed_orders_stay_failed_for_what_is_left_of_their_time(void **state)
@@ -614,6 +653,8 @@ int main(void)
         TEST(an_unknown_order_whose_machine_is_there_is_finished),
         TEST(an_accepted_order_is_accepted_still),
         TEST(the_bound_counts_from_the_call_not_from_the_takeover),
+        TEST(an_order_whose_time_passed_unwatched_finds_its_machine),
+        TEST(a_machine_that_could_not_join_while_nobody_led_has_some_time_again),
         TEST(refused_and_not_placed_orders_stay_failed_for_what_is_left_of_their_time),
         TEST(a_machine_that_was_joining_goes_on_joining),
         TEST(a_voluntary_drain_goes_on_with_evidence_of_its_own),
