@@ -169,14 +169,12 @@ bool delete_names_a_master(const struct life_private *p)
 }
 
 // A reason not to call yet, in words; NULL: none.
-static const char *not_now(struct life_private *p, struct cloud_watch *watch)
+static const char *not_now(const struct life_private *p)
 {
     const struct node *node = p->intention->node;
     const char *why = "";
-    if (!remove_allowed(p, &why))
+    if (!remove_allowed(p, &why)) // a list that cannot be believed is among the reasons
         return why;
-    if (watch->suspect)
-        return "VPSie's list to be right again";
     if (p->core->brakes[BRAKE_CLOUD_UNUSABLE].on)
         return "VPSie";
     if (node != NULL && (node_is_master(node) || remove_mismatched(p)))
@@ -253,7 +251,7 @@ static void delete_call(struct life_private *p)
         p->delete_again_ms = p->core->now_ms + DELETE_AGAIN_MS;
         return;
     }
-    const char *why = not_now(p, watch);
+    const char *why = not_now(p);
     if (why != NULL) {
         life_wait(p, "%s", why);
         life_due(p, p->core->now_ms + FRESH_NODE_MS);

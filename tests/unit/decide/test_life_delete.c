@@ -391,6 +391,22 @@ static void an_unknown_delete_is_given_up_when_it_can_no_longer_have_an_effect(v
     assert_int_equal(deletes(), 1);
 }
 
+// The brake closes at the end of this very step; the call must not leave in the middle of it.
+static void a_list_that_turns_wrong_at_the_very_moment_of_the_call_stops_it(void **state)
+{
+    (void)state;
+    puppet->held[COMMAND_VPSIE_LIST_MACHINES] = true;
+    puppet_answer(puppet, the_call(), OUTCOME_NOT_SENT);
+    puppet->now_ms += 6 * SECOND; // time to call again, and no timer has said so yet
+    uint32_t machines = puppet->machine_count;
+    puppet->machine_count = 0;
+    puppet_answer_all(puppet, COMMAND_VPSIE_LIST_MACHINES);
+    assert_true(puppet->core->brakes[BRAKE_CLOUD_LIST].on);
+    puppet_run(puppet, SECOND);
+    assert_int_equal(deletes(), 1);
+    puppet->machine_count = machines;
+}
+
 static void an_accepted_delete_that_the_list_does_not_follow_is_repeated_whatever_the_agent_says(void **state)
 {
     (void)state;
@@ -514,6 +530,7 @@ int main(void)
         TEST(a_delete_is_not_repeated_while_the_agent_is_silent),
         TEST(an_unknown_delete_is_repeated_only_when_the_agent_is_ready_again),
         TEST(an_unknown_delete_is_given_up_when_it_can_no_longer_have_an_effect),
+        TEST(a_list_that_turns_wrong_at_the_very_moment_of_the_call_stops_it),
         TEST(an_accepted_delete_that_the_list_does_not_follow_is_repeated_whatever_the_agent_says),
         TEST(a_node_that_runs_after_all_is_kept_at_any_step_before_the_call),
         TEST(a_node_that_runs_after_all_is_kept_when_the_call_never_left),

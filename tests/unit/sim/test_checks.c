@@ -14,6 +14,7 @@ struct core {
 };
 static struct sim *stage;
 static void (*misdeed)(struct core *core, struct commands *out);
+static void (*prepare)(struct sim *sim); // what else is there before it leads; NULL: nothing
 static bool restless;
 
 struct core_config core_config_default(void)
@@ -74,6 +75,9 @@ static void caught(void (*deed)(struct core *core, struct commands *out), const 
                                            .affinity_value = "ours-1"});
     world_advance(world, world->now_ms + 30000);
     misdeed = deed;
+    if (prepare != NULL)
+        prepare(sim);
+    prepare = NULL;
     sim_start(sim);
     sim_run(sim, MINUTES(90));
     if (words == NULL ? sim_broken(sim)[0] != 0 : strstr(sim_broken(sim), words) == NULL) {
@@ -153,6 +157,47 @@ static void speaks_with_an_old_term(struct core *core, struct commands *out)
     out->items[0]->term--;
 }
 
+static void deletes_the_node(struct core *core, struct commands *out, const char *uid)
+{
+    struct command *made = command(core, out, COMMAND_KUBE_DELETE_NODE);
+    made->delete_node.node_name = "ours-1";
+    made->delete_node.uid = uid;
+}
+
+static void deletes_a_node_by_its_name(struct core *core, struct commands *out)
+{
+    deletes_the_node(core, out, "");
+}
+
+static void deletes_a_node_whose_machine_runs(struct core *core, struct commands *out)
+{
+    deletes_the_node(core, out, api_find(sim_world(stage)->api, API_NODE, "", "ours-1")->uid);
+}
+
+// A coordinator before it had cordoned the node; then a person does, for a reason of their own.
+static void is_cordoned_by_both(struct sim *sim)
+{
+    annotate(sim_world(sim), API_NODE, "", "ours-1", KEY_CORDONED_BY, "unschedulable");
+    sim_person_cordons(sim, "ours-1", true);
+}
+
+static void uncordons(struct core *core, struct commands *out)
+{
+    struct command *made = command(core, out, COMMAND_KUBE_UNCORDON);
+    made->cordon.node_name = "ours-1";
+    made->cordon.reason = "";
+}
+
+// Called for, and nobody has gone on with it.
+static void has_an_open_intention(struct sim *sim)
+{
+    char now[32];
+    struct world *world = sim_world(sim);
+    text_format_time(now, sizeof now, world->now_ms);
+    add_predecessor_node(world, NULL, "general", "general-2", "", "Provisioning");
+    annotate(world, API_VPSIENODE, "default", "general-2", KEY_CREATION_REQUESTED, now);
+}
+
 static void asks_and_cordons(struct core *core, struct commands *out)
 {
     struct command *made = command(core, out, COMMAND_KUBE_CORDON);
@@ -206,6 +251,30 @@ static void a_deletion_of_what_is_not_ours_is_caught(void **state)
     caught(deletes_a_master, "master-1, which is not ours, is deleted", false);
     caught(deletes_a_stranger, "pet-1, which is not ours, is deleted", false);
     caught(cordons_a_stranger, "pet-1, which is not ours", false);
+}
+
+static void a_node_deleted_without_its_uid_or_before_its_machine_is_caught(void **state)
+{
+    (void)state;
+    caught(deletes_a_node_by_its_name, "ours-1 is deleted without a UID precondition", false);
+    caught(deletes_a_node_whose_machine_runs, "ours-1 is deleted while its machine stands in VPSie's list",
+           false);
+}
+
+static void a_person_s_cordon_that_is_lifted_is_caught(void **state)
+{
+    (void)state;
+    prepare = is_cordoned_by_both;
+    caught(does_nothing, NULL, false);
+    prepare = is_cordoned_by_both;
+    caught(uncordons, "a person's cordon of ours-1 was lifted", false);
+}
+
+static void a_forgotten_intention_is_caught(void **state)
+{
+    (void)state;
+    prepare = has_an_open_intention;
+    caught(does_nothing, "intention general-2 was called for", false);
 }
 
 static void takes_a_stranger(struct core *core, struct commands *out)
@@ -265,6 +334,9 @@ int main(void)
         cmocka_unit_test(a_machine_without_an_intention_is_caught),
         cmocka_unit_test(a_deletion_of_what_is_not_ours_is_caught),
         cmocka_unit_test(a_stranger_taken_for_ours_is_caught),
+        cmocka_unit_test(a_node_deleted_without_its_uid_or_before_its_machine_is_caught),
+        cmocka_unit_test(a_person_s_cordon_that_is_lifted_is_caught),
+        cmocka_unit_test(a_forgotten_intention_is_caught),
         cmocka_unit_test(a_machine_deleted_with_a_pod_on_it_is_caught),
         cmocka_unit_test(an_eviction_without_evidence_is_caught),
         cmocka_unit_test(a_write_in_a_dry_run_is_caught),
