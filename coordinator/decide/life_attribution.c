@@ -364,7 +364,8 @@ const char *attribution_hope(struct life_private *p)
     return settled(&matching) ? NULL : "what has just changed at VPSie to settle";
 }
 
-// Of one VPSie group: machines that are counted, and those that open orders will bring.
+// Of one VPSie group: machines that are counted, and those that open orders will bring. What was over before
+// them is nobody's order, as much of it as there may have been: better one too few than one too many.
 static int32_t total_of(struct life_private *p, const struct cloud_watch *watch,
                         const struct vpsie_group_facts *group)
 {
@@ -372,7 +373,7 @@ static int32_t total_of(struct life_private *p, const struct cloud_watch *watch,
     bool counts =
         p->baseline->group_id == group->id && life_is_order(p) && p->life->step != LIFE_BASELINE_WRITE;
     int32_t open = sum.open - counts;
-    int32_t counted = group->nodes_count - sum.owned - sum.unsure - baseline_of(p->baseline, group->id).least;
+    int32_t counted = group->nodes_count - sum.owned - sum.unsure - baseline_of(p->baseline, group->id).extra;
     int32_t uncounted = open - (counted > 0 ? counted : 0);
     return group->nodes_count + (uncounted > 0 ? uncounted : 0);
 }

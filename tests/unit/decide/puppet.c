@@ -85,7 +85,7 @@ static struct event *intention_event(struct puppet *puppet, const struct puppet_
                                       .vpsie_instance_id = node->instance_id,
                                       .identifier = arena_strdup(arena, node->identifier),
                                       .vpsie_group_id = node->group_id,
-                                      .instance_type = "21",
+                                      .instance_type = arena_strdup(arena, node->size),
                                       .datacenter_id = "dc-1",
                                       .resource_identifier = PUPPET_CLUSTER,
                                       .project = "project",
@@ -264,6 +264,7 @@ struct puppet_node *puppet_intention(struct puppet *puppet, const char *name, co
     *node = (struct puppet_node){.created_ms = puppet->now_ms / 1000 * 1000, .finalizer = true, .version = 1};
     COPY(node->name, name);
     COPY(node->group, group);
+    COPY(node->size, "21");
     snprintf(node->uid, sizeof(node->uid), "uid-%u", ++puppet->uid);
     puppet_annotate(node, KEY_CREATED_BY, CREATED_BY_US);
     return node;
@@ -584,6 +585,7 @@ static void store_intention(struct puppet *puppet, const struct command *command
     for (uint32_t i = 0; i < facts->annotations.count; i++)
         puppet_annotate(node, facts->annotations.items[i].key, facts->annotations.items[i].value);
     COPY(node->identifier, facts->identifier);
+    COPY(node->size, facts->instance_type);
     node->instance_id = facts->vpsie_instance_id;
     node->group_id = facts->vpsie_group_id;
     node->finalizer = facts->has_finalizer;
@@ -876,6 +878,15 @@ void puppet_order(struct puppet *puppet, const char *group, uint32_t count)
     struct core *core = puppet->core;
     core->out = puppet->out;
     life_order(core, cluster_group(core->cluster, "default", group), count, 0, "metrics");
+    core->out = NULL;
+    puppet_run(puppet, 0);
+}
+
+void puppet_order_size(struct puppet *puppet, const char *group, int64_t size, uint32_t count)
+{
+    struct core *core = puppet->core;
+    core->out = puppet->out;
+    life_order_size(core, cluster_group(core->cluster, "default", group), size, count, 0, "metrics");
     core->out = NULL;
     puppet_run(puppet, 0);
 }

@@ -18,6 +18,7 @@ struct puppet_note { // one annotation
 };
 struct puppet_node { // a VPSieNode as it is stored
     char name[80], uid[40], group[80], identifier[60], node_name[80], ip[40], hostname[80], error[300];
+    char size[24]; // spec.instanceType
     struct puppet_note notes[16];
     uint32_t note_count, version;
     int64_t instance_id, group_id, created_ms, deletion_ms;
@@ -143,6 +144,7 @@ void puppet_operator(struct puppet *puppet, enum operator_verb verb, const char 
 struct life *puppet_life(struct puppet *puppet, const char *name); // of a VPSieNode; NULL when it is gone
 // life_order() outside of policy: within a step of its own.
 void puppet_order(struct puppet *puppet, const char *group, uint32_t count);
+void puppet_order_size(struct puppet *puppet, const char *group, int64_t size, uint32_t count);
 bool puppet_remove(struct puppet *puppet, const char *node, enum removal_kind kind);
 
 #endif
