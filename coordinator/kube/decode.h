@@ -60,6 +60,10 @@ bool decode_taint_effect(const char *text, enum taint_effect *out);
 // A metav1.LabelSelector; false when it could not be read.
 bool decode_selector(const cJSON *selector, struct arena *arena, const struct requirement **out,
                      uint32_t *count);
+// A NodeGroup's spec into the facts, its mistakes into `invalid` and `doubtful`; as the defaults of the
+// AutoscalerConfig nothing is required.
+void decode_group_spec(const cJSON *json, struct arena *arena, struct nodegroup_facts *out);
+void decode_group_defaults(const cJSON *json, struct arena *arena, struct nodegroup_facts *out);
 bool decode_phase(const char *text, enum intention_phase *out);
 const char *decode_phase_name(enum intention_phase phase);
 const struct condition_facts *decode_conditions(const cJSON *array, struct arena *arena, uint32_t *count);

@@ -49,19 +49,29 @@ static int find_name(struct names *names, const char *name)
     return (int)names->count++;
 }
 
+// A plain number as it stood in the text: the shortest that reads back the same.
+static void print_number(double number, char *buffer, size_t bytes)
+{
+    snprintf(buffer, bytes, "%.15g", number);
+    double back = strtod(buffer, NULL);
+    if (back < number || back > number)
+        snprintf(buffer, bytes, "%.17g", number);
+}
+
+// Negative amounts and those beyond int64 are refused.
 static bool read_quantity(const cJSON *value, bool millis, int64_t *out)
 {
     char digits[48];
     const char *text = digits;
     if (cJSON_IsString(value) && value->valuestring)
         text = value->valuestring;
-    else if (cJSON_IsNumber(value) && value->valuedouble >= 0 && value->valuedouble < 9e15)
-        snprintf(digits, sizeof(digits), "%.0fm", value->valuedouble * 1000);
+    else if (cJSON_IsNumber(value))
+        print_number(value->valuedouble, digits, sizeof(digits));
     else
         return false;
     int failed = millis ? quantity_parse_millis(text, strlen(text), out, NULL)
                         : quantity_parse_units(text, strlen(text), out, NULL);
-    return failed == 0 && *out >= 0;
+    return failed == 0 && *out >= 0 && *out < INT64_MAX;
 }
 
 static void read_list(struct names *names, const cJSON *map, struct demand *out)

@@ -31,6 +31,7 @@
 #define KEY_CREATION_REQUESTED       KEY_PREFIX "creation-requested"
 #define KEY_CREATION_REASON          KEY_PREFIX "creation-reason"
 #define KEY_PAUSED                   KEY_PREFIX "paused"
+#define KEY_CONSOLIDATION            KEY_PREFIX "consolidation"
 #define KEY_PROTECTED                KEY_PREFIX "protected"
 #define KEY_SCALE_DOWN               KEY_PREFIX "scale-down"
 #define KEY_SCALE_DOWN_DISABLED      KEY_PREFIX "scale-down-disabled"
@@ -139,6 +140,7 @@ struct node {
     struct group *group;         // of the intention, else by label KEY_NODEGROUP with KEY_MANAGED=true
     // decide/scale_down keeps its windows here
     int64_t underused_since_ms; // 0: not underused now
+    int64_t drifts_since_ms;    // decide/replace: since when it is to be replaced, 0: it is not
     struct keep *memory;        // private
 };
 
@@ -359,6 +361,10 @@ const struct pod_evidence *agent_pod(const struct agent *agent, const char *uid)
 // Tie a node to an intention (decide/ has matched them), or untie with NULL. Whoever either was tied to
 // before is untied.
 void cluster_bind(struct cluster *cluster, struct intention *intention, struct node *node);
+
+// Every shape that a pod or DaemonSet has, one a call, NULL at the end, in no order that matters; `cursor`
+// starts at 0. The cluster must not change in between.
+const struct pod_shape *cluster_next_shape(const struct cluster *cluster, uint32_t *cursor);
 
 // Is this pod part of its node's own furniture (DaemonSet or mirror pod)?
 bool pod_is_furniture(const struct pod *pod);

@@ -392,8 +392,9 @@ struct nodegroup_facts {
     int64_t status_last_scale_down_ms;
     const struct condition_facts *conditions;
     uint32_t condition_count;
-    const char *invalid; // "" or what is wrong with the spec: the group is then kept as it is and shown with
-                         // this text
+    const char *invalid;  // "" or what is wrong with the spec: the group is then kept as it is and shown with
+                          // this text
+    const char *doubtful; // "" or what is wrong with multiRegion or costOptimization: left out, and said
 };
 
 enum intention_phase { // VPSieNode status.phase

@@ -58,6 +58,7 @@ static const struct field group_fields[] = {
     STATUS(status_last_scale_up_ms, FIELD_PLAIN),
     STATUS(status_last_scale_down_ms, FIELD_PLAIN),
     GROUP(invalid, FIELD_TEXT),
+    GROUP(doubtful, FIELD_TEXT),
 };
 
 static const struct field condition_fields[] = {

@@ -81,15 +81,17 @@ static bool read_exponent(const char *text, size_t length, int32_t *exponent)
         at++;
     if (at == length)
         return false;
-    int32_t value = 0;
+    int64_t value = 0;
     for (; at < length; at++) {
         if (!is_digit(text[at]))
             return false;
         value = value * 10 + (text[at] - '0');
-        if (value > EXPONENT_MAX)
-            value = EXPONENT_MAX; // far beyond what any int64 holds, in either direction
+        if (value > INT32_MAX)
+            return false; // Kubernetes refuses it, or wraps it round into another number
     }
-    *exponent = negative ? -value : value;
+    if (value > EXPONENT_MAX)
+        value = EXPONENT_MAX; // far beyond what any int64 holds, in either direction
+    *exponent = (int32_t)(negative ? -value : value);
     return true;
 }
 

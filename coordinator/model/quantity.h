@@ -10,9 +10,9 @@
 #include "common/error.h"
 
 // Suffixes n u m (none) k M G T P E, Ki Mi Gi Ti Pi Ei, decimal exponents e/E. Results round up (away from
-// zero), as Quantity.MilliValue() and Quantity.Value() do; values beyond int64 saturate, as Kubernetes caps
-// them. Negative quantities parse (so that the caller can refuse them by name). Return 0, or -1 naming the
-// text.
+// zero), as Quantity.MilliValue() and Quantity.Value() do. Values beyond int64 saturate: Kubernetes caps
+// those with a binary suffix, and its accessors overflow for others. Negative quantities parse. A caller that
+// counts refuses both. Return 0, or -1 naming the text.
 int quantity_parse_millis(const char *text, size_t length, int64_t *out, struct error *error);
 int quantity_parse_units(const char *text, size_t length, int64_t *out, struct error *error);
 

@@ -60,6 +60,13 @@ static void requests_are_what_the_scheduler_counts(void **state)
         // plain numbers, and a fraction of a milli rounds up
         {"'containers':[{'resources':{'requests':{'cpu':2,'memory':100}}}]", 2000, 100, 0, 0},
         {"'containers':[{'resources':{'requests':{'cpu':'100u'}}}]", 1, 0, 0, 0},
+        {"'containers':[{'resources':{'requests':{'cpu':0.1,'memory':0.5}}}]", 100, 1, 0, 0},
+        {"'containers':[{'resources':{'requests':{'cpu':0.0001,'memory':1e6}}}]", 1, 1000000, 0, 0},
+        {"'containers':[{'resources':{'requests':{'cpu':0.30000000000000004}}}]", 301, 0, 0, 0},
+        // exponents, milli bytes, and bytes in binary fractions
+        {"'containers':[{'resources':{'requests':{'cpu':'1e-3','memory':'1500m','ephemeral-storage':'0.5Ki'}}"
+         "}]",
+         1, 2, 512, 0},
         // a limit without a request is the request
         {"'containers':[{'resources':{'limits':{'cpu':'2','memory':'10Mi'},'requests':{'cpu':'1'}}}]", 1000,
          10 * MI, 0, 0},
@@ -131,7 +138,9 @@ static void a_resize_counts_the_larger_until_it_is_done_and_nothing_when_refused
 static void a_quantity_that_is_none_marks_the_pod_as_unreadable_but_keeps_it(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"'lots'", "'-1'", "true", "{}", "'1.5.5'", "-4"};
+    static const char *const bad[] = {"'lots'", "'-1'",  "true", "{}",    "'1.5.5'",        "-4",
+                                      "'9E'",   "'10E'", "1e30", "'-1n'", "'1e4294967297'", "''",
+                                      "null"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         AUTOFREE char *spec =
             xprintf("'containers':[{'resources':{'requests':{'memory':'1Mi','cpu':%s}}}]", bad[i]);
