@@ -6,6 +6,7 @@
 #include "common/version.h"
 #include "coordinator/admin/admin.h"
 #include "coordinator/check.h"
+#include "coordinator/plan/plan.h"
 #include "coordinator/run.h"
 
 static int command_run(int argc, char **argv);
@@ -28,6 +29,7 @@ static const struct {
     {"actions", client_main, "the last decisions"},
     {"explain", client_main, "why: explain node NAME | pod NAMESPACE/NAME | group NAME"},
     {"snapshot", client_main, "everything it knows, as JSON"},
+    {"plan", plan_main, "what it would do on a snapshot, on files or on a live cluster it only reads"},
     {"log-level", client_main, "show or change the log level"},
     {"pause", client_main, "change nothing until resume; survives restarts"},
     {"resume", client_main, "act again"},

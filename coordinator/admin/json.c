@@ -5,7 +5,7 @@
 
 static void open_bracket(struct json *json, char open, char close)
 {
-    assert(json->depth + 1 < JSON_DEPTH_MAX);
+    assert(json->depth + 1 < JSON_WRITE_DEPTH_MAX);
     text_append_bytes(json->out, &open, 1);
     json->depth++;
     json->comma[json->depth] = false;

@@ -8,13 +8,13 @@
 
 #include "common/text.h"
 
-#define JSON_DEPTH_MAX 16
+#define JSON_WRITE_DEPTH_MAX 16
 
 struct json {
     struct text *out;
     int depth;
-    bool comma[JSON_DEPTH_MAX]; // by depth: something is there already
-    char close[JSON_DEPTH_MAX];
+    bool comma[JSON_WRITE_DEPTH_MAX]; // by depth: something is there already
+    char close[JSON_WRITE_DEPTH_MAX];
 };
 // The outermost object is begun by json_put_begin(), ended by json_put_finish(). `name` is NULL inside an
 // array.

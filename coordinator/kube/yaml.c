@@ -106,6 +106,7 @@ static int take_event(struct reader *reader, const yaml_event_t *event)
     if (event->type == YAML_SCALAR_EVENT) {
         node->kind = YAML_SCALAR;
         node->text = scalar_text(reader, event);
+        node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
         return attach(reader, node) < 0 ? -1 : 1;
     }
     node->kind = event->type == YAML_MAPPING_START_EVENT ? YAML_MAPPING : YAML_SEQUENCE;

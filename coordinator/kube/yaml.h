@@ -19,6 +19,7 @@ struct yaml {
     enum yaml_kind kind;
     const char *key;  // within a mapping, else NULL
     const char *text; // of a scalar; NULL for null (~, null, or nothing)
+    bool plain;       // of a scalar: without quotes
     size_t line;      // from 1
     struct yaml *first, *next;
 };
