@@ -11,8 +11,11 @@
 #include "agent/agent.h"
 #include "agent/fence.h"
 #include "agent/once.h"
+#include "common/ending.h"
 #include "common/version.h"
 #include "common/web.h"
+
+#define ENDING_MS_MAX 4000 // nothing of the end waits for anybody else
 
 static struct agent *running;
 static enum log_level configured_level;
@@ -90,6 +93,7 @@ static int run(const struct agent_settings *settings)
         return 1;
     }
     agent_run(running);
+    ending_within(ENDING_MS_MAX);
     web_stop(web);
     agent_destroy(running);
     return 0;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/ending.h"
 #include "common/metrics.h"
 #include "common/queue.h"
 #include "common/version.h"
@@ -29,6 +30,7 @@
 #define GAUGES_EVERY_MS     1000
 #define CERTIFICATE_WAIT_MS 5000
 #define STALLED_MS          30000 // the core's thread has not come round for so long: not healthy
+#define ENDING_MS_MAX       50000 // the longest call that is waited for has 30 s
 
 struct item { // what waits for the core's thread
     enum { ITEM_EVENT, ITEM_REQUEST, ITEM_STOP } kind;
@@ -503,6 +505,7 @@ static void drain_queue(struct run *run)
 // what acts.
 static void stop(struct run *run)
 {
+    ending_within(ENDING_MS_MAX);
     queue_close(run->queue);
     web_stop(run->web);
     admin_stop(run->admin);
