@@ -155,6 +155,7 @@ struct command {
             bool paused;
             const char *paused_reason;
             bool accepted;
+            enum mass_deletion mass_deletion;
         } save_state;
         struct {
             const char *cluster;       // resourceIdentifier

@@ -146,6 +146,7 @@ static void describe_kube(const struct command *command, struct text *out)
         describe_flag(out, "paused", command->save_state.paused);
         describe_text(out, "reason", command->save_state.paused_reason);
         describe_flag(out, "accepted", command->save_state.accepted);
+        describe_number(out, "mass_deletion", command->save_state.mass_deletion);
         break;
     default: break; // COMMAND_KUBE_LIST_FRESH carries nothing
     }

@@ -99,6 +99,7 @@ static void describe_saved(struct text *out, const struct saved_state *saved)
     describe_flag(out, "saved_paused", saved->paused);
     describe_text(out, "saved_reason", saved->paused_reason);
     describe_flag(out, "saved_accepted", saved->accepted);
+    describe_number(out, "saved_mass_deletion", saved->mass_deletion);
 }
 
 static void describe_outcome(const struct event *event, struct text *out)

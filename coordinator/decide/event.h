@@ -56,6 +56,7 @@ struct saved_state {
     bool paused;
     const char *paused_reason;
     bool accepted; // an operator said `resume` to a first start that found a predecessor
+    enum mass_deletion mass_deletion;
 };
 
 enum operator_verb { OPERATOR_PAUSE, OPERATOR_RESUME, OPERATOR_RELEASE };

@@ -196,7 +196,7 @@ struct life_private {
     uint32_t delete_attempts;
     bool delete_called, delete_accepted;
     bool delete_unknown_machine; // VPSie says, in words, that it knows no such machine
-    int64_t delete_called_ms; // the last time that it was, or may have been
+    int64_t delete_called_ms;    // the last time that it was, or may have been
     int64_t delete_again_ms;
     const char *node_uid; // of the Node that is being deleted, interned; NULL: not asked yet
 };
@@ -327,11 +327,12 @@ struct life_shared {
     bool nodes_changed;
     int64_t nodes_next_ms, agents_next_ms;
     uint32_t broken_now, broken_accepted;
-    char groups_gone_why[160];
+    char mass_deletion_why[160];
     char predecessor[200]; // what of a predecessor was found, "" nothing
     bool agents_silent;
-    bool groups_gone;
-    int64_t sweep_next_ms; // cordons of ours without a reason
+    enum mass_deletion mass_deletion, mass_deletion_saved;
+    int64_t mass_deletion_ms; // when it was seen
+    int64_t sweep_next_ms;    // cordons of ours without a reason
     uint64_t sweeps[SWEEPS_AT_ONCE];
     uint32_t sweep_count;
     struct release release;

@@ -12,6 +12,8 @@
 #define ALL_NODES_LEAST   3u
 #define GROUP_PERCENT     20u
 #define INTENTIONS_LEAST  4u // that are all deleted: fewer may be meant
+// A leader that saw everything deleted has stored it by then.
+#define DELETION_SETTLED_MS (2 * LIFE_MINUTE_MS)
 
 void brake_set(struct core *core, enum brake brake, bool on, const char *format, ...)
 {
@@ -190,21 +192,14 @@ static bool still_live(const struct core *core, const char *space, const char *n
     return *live > 0;
 }
 
-// A coordinator before us was told to go on: its removals for the groups are under way.
-static bool went_on_before(const struct core *core)
+static void hold_for_deletion(struct core *core, const char *why)
 {
-    for (uint32_t i = 0; i < core->cluster->intention_count; i++) {
-        const char *removal = labels_get(&core->cluster->intentions[i]->facts.annotations, KEY_REMOVAL);
-        if (removal_kind_parse(removal) == REMOVAL_REQUESTED)
-            return true;
-    }
-    return false;
-}
-
-static void close_for_groups(struct core *core, const char *why)
-{
-    core->life->groups_gone = true;
-    snprintf(core->life->groups_gone_why, sizeof(core->life->groups_gone_why), "%s", why);
+    struct life_shared *shared = core->life;
+    if (shared->mass_deletion != MASS_DELETION_NONE)
+        return; // held already, or meant
+    shared->mass_deletion = MASS_DELETION_HELD;
+    shared->mass_deletion_ms = core->now_ms;
+    snprintf(shared->mass_deletion_why, sizeof(shared->mass_deletion_why), "%s", why);
 }
 
 static void group_event(struct core *core, const struct event *event)
@@ -218,10 +213,10 @@ static void group_event(struct core *core, const struct event *event)
                                    : changed && now->managed; // the first that we hear of it
     bool is_live = changed && now->deletion_ms == 0;
     uint32_t live;
-    if (!was_live || is_live || still_live(core, space, name, &live) || went_on_before(core))
+    if (!was_live || is_live || still_live(core, space, name, &live))
         return;
-    close_for_groups(core, "no NodeGroup is left: was the CRD or the namespace deleted? `resume` goes on "
-                           "with deleting their machines");
+    hold_for_deletion(core, "no NodeGroup is left: was the CRD or the namespace deleted? `resume` goes on "
+                            "with deleting their machines");
 }
 
 static void intention_event(struct core *core, const struct event *event)
@@ -243,9 +238,9 @@ static void intention_event(struct core *core, const struct event *event)
         going += now->deletion_ms - other->facts.deletion_ms <= GROUPS_GONE_WINDOW_MS || other == before;
     }
     if (going >= INTENTIONS_LEAST)
-        close_for_groups(core,
-                         "every VPSieNode was deleted within a minute: was the CRD deleted? `resume` goes "
-                         "on with deleting their machines");
+        hold_for_deletion(core,
+                          "every VPSieNode was deleted within a minute: was the CRD deleted? `resume` goes "
+                          "on with deleting their machines");
 }
 
 void brakes_groups_event(struct core *core, const struct event *event)
@@ -256,6 +251,41 @@ void brakes_groups_event(struct core *core, const struct event *event)
         group_event(core, event);
     else if (event->kind == EVENT_OBJECT && event->object.kind == OBJECT_INTENTION)
         intention_event(core, event);
+}
+
+// What a leader has seen is on the Lease soon; what only this standby saw long ago was settled by a leader.
+void life_restore(struct core *core, const struct saved_state *saved)
+{
+    struct life_shared *shared = core->life;
+    shared->mass_deletion_saved = saved->mass_deletion;
+    bool just_seen = shared->mass_deletion == MASS_DELETION_HELD &&
+                     core->now_ms < shared->mass_deletion_ms + DELETION_SETTLED_MS;
+    if (saved->mass_deletion == MASS_DELETION_NONE && just_seen)
+        return;
+    shared->mass_deletion = MASS_DELETION_NONE;
+    if (saved->mass_deletion == MASS_DELETION_HELD)
+        hold_for_deletion(core, "everything was deleted at once, as a coordinator before this one saw: "
+                                "`resume` goes on with deleting the machines");
+    shared->mass_deletion = saved->mass_deletion;
+}
+
+// An acceptance is about what was deleted then, and not about what comes after it.
+static void view_deletion(struct core *core)
+{
+    struct life_shared *shared = core->life;
+    uint32_t live;
+    bool over = core->synced && core->cluster->intention_count == 0; // nothing is left to hold
+    if (shared->mass_deletion == MASS_DELETION_ACCEPTED && core->taken_over &&
+        still_live(core, "", "", &live))
+        over = true;
+    if (over)
+        shared->mass_deletion = MASS_DELETION_NONE;
+    brake_set(core, BRAKE_GROUPS_GONE, shared->mass_deletion == MASS_DELETION_HELD, "%s",
+              shared->mass_deletion_why);
+    if (!core->taken_over || shared->mass_deletion == shared->mass_deletion_saved)
+        return;
+    shared->mass_deletion_saved = shared->mass_deletion;
+    shared->save_wanted = true;
 }
 
 // ---- all of them
@@ -285,17 +315,14 @@ static void view_beginning(struct core *core)
 
 void life_view_brakes(struct core *core)
 {
-    struct life_shared *shared = core->life;
     const struct config_facts *config = core->cluster->config;
-    if (shared->groups_gone && core->cluster->intention_count == 0)
-        shared->groups_gone = false; // nothing is left to hold
     brake_set(core, BRAKE_KUBE_UNREACHABLE, !core->kube_reachable, "%s", "no answer from the API server");
     brake_set(core, BRAKE_CLOUD_UNUSABLE, !core->cloud_usable, "%s", core->cloud_detail);
     brake_set(core, BRAKE_PAUSED, core_paused(core, NULL), "%s",
               core->paused                       ? core->paused_reason
               : config != NULL && config->paused ? "annotation " KEY_PAUSED " on the AutoscalerConfig"
                                                  : "");
-    brake_set(core, BRAKE_GROUPS_GONE, shared->groups_gone, "%s", shared->groups_gone_why);
+    view_deletion(core);
     view_beginning(core);
     view_lists(core);
     if (!core->synced || !core->leading)
@@ -307,7 +334,8 @@ void life_view_brakes(struct core *core)
 void brakes_resume(struct core *core)
 {
     struct life_shared *shared = core->life;
-    shared->groups_gone = false;
+    if (shared->mass_deletion == MASS_DELETION_HELD)
+        shared->mass_deletion = MASS_DELETION_ACCEPTED;
     shared->broken_accepted = shared->broken_now;
     shared->nodes_changed = true;
     for (uint32_t i = 0; i < shared->cloud_count; i++)

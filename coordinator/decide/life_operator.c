@@ -119,6 +119,7 @@ static void save(struct core *core)
     command->save_state.paused = core->paused;
     command->save_state.paused_reason = arena_strdup(core->out->arena, core->paused_reason);
     command->save_state.accepted = core->accepted;
+    command->save_state.mass_deletion = shared->mass_deletion;
     shared->save_command = command->id;
     shared->save_wanted = false;
 }

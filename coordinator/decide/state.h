@@ -227,6 +227,7 @@ void core_event_intention(struct core *core, const struct intention *intention, 
 void record_free(struct core *core);       // decisions
 void record_begin_term(struct core *core); // ids go on where no other leader's are
 void core_restore(struct core *core, const struct saved_state *saved); // what leadership brings along
+void life_restore(struct core *core, const struct saved_state *saved);
 struct group_life *group_life(struct core *core, struct group *group); // made on first use
 struct life *life_of(struct intention *intention);                     // NULL when none yet
 

@@ -147,6 +147,7 @@ void core_restore(struct core *core, const struct saved_state *saved)
     snprintf(core->paused_reason, sizeof(core->paused_reason), "%s",
              saved->paused_reason != NULL ? saved->paused_reason : "");
     core->accepted = saved->accepted;
+    life_restore(core, saved);
 }
 
 static void take_leadership(struct core *core, const struct event *event)

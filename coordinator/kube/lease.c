@@ -19,6 +19,7 @@
 #define FIELD_MANAGER     "?fieldManager=vpsie-coordinator"
 #define KEY_PAUSED_REASON KEY_PREFIX "paused-reason"
 #define KEY_ACCEPTED      KEY_PREFIX "accepted"
+#define KEY_MASS_DELETION KEY_PREFIX "mass-deletion" // "held" or "accepted"
 #define HOLDER_BYTES_MAX  254
 #define PROBLEM_PERIOD_MS 60000
 #define ATTEMPTS_KEPT     8u
@@ -44,6 +45,7 @@ struct lease {
     int64_t renewed_ms; // when the last successful renewal was begun
     char holder[HOLDER_BYTES_MAX];
     bool paused, accepted;
+    enum mass_deletion mass_deletion;
     char *paused_reason;
     char problem[256]; // why it cannot be acquired or renewed, "" when it can
     int64_t problem_said_ms;
@@ -128,7 +130,8 @@ void lease_saved(struct lease *lease, struct arena *arena, struct saved_state *o
     pthread_mutex_lock(&lease->lock);
     *out = (struct saved_state){.paused = lease->paused,
                                 .paused_reason = arena_strdup(arena, lease->paused_reason),
-                                .accepted = lease->accepted};
+                                .accepted = lease->accepted,
+                                .mass_deletion = lease->mass_deletion};
     pthread_mutex_unlock(&lease->lock);
 }
 
@@ -163,6 +166,10 @@ static void read_saved(struct lease *lease)
     const cJSON *annotations = json_path(lease->object, "metadata", "annotations", NULL);
     lease->paused = strcmp(json_text(annotations, KEY_PAUSED), "true") == 0;
     lease->accepted = strcmp(json_text(annotations, KEY_ACCEPTED), "true") == 0;
+    const char *deletion = json_text(annotations, KEY_MASS_DELETION);
+    lease->mass_deletion = strcmp(deletion, "held") == 0       ? MASS_DELETION_HELD
+                           : strcmp(deletion, "accepted") == 0 ? MASS_DELETION_ACCEPTED
+                                                               : MASS_DELETION_NONE;
     free(lease->paused_reason);
     lease->paused_reason = xstrdup(json_text(annotations, KEY_PAUSED_REASON));
 }
@@ -343,6 +350,10 @@ static void fill_saved(cJSON *object, const struct saved_state *state)
     set_text(annotations, KEY_PAUSED, state->paused ? "true" : NULL);
     set_text(annotations, KEY_PAUSED_REASON, state->paused ? state->paused_reason : NULL);
     set_text(annotations, KEY_ACCEPTED, state->accepted ? "true" : NULL);
+    set_text(annotations, KEY_MASS_DELETION,
+             state->mass_deletion == MASS_DELETION_HELD       ? "held"
+             : state->mass_deletion == MASS_DELETION_ACCEPTED ? "accepted"
+                                                              : NULL);
 }
 
 // ----------------------------------------------------------------------------------------------- leadership

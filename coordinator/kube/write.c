@@ -394,7 +394,8 @@ static void save_state(const struct writer *writer, const struct command *comman
     const char *reason = command->save_state.paused_reason;
     struct saved_state state = {.paused = command->save_state.paused,
                                 .paused_reason = reason ? reason : "",
-                                .accepted = command->save_state.accepted};
+                                .accepted = command->save_state.accepted,
+                                .mass_deletion = command->save_state.mass_deletion};
     lease_save(writer->lease, command->term, &state, &reply);
     write_conclude(event, api_outcome(&reply), &reply);
 }

@@ -152,6 +152,8 @@ struct pod_shape_facts {
 };
 
 enum pod_phase { POD_PENDING, POD_RUNNING, POD_SUCCEEDED, POD_FAILED, POD_PHASE_UNKNOWN };
+// Every NodeGroup or VPSieNode was deleted at once: held, until an operator says that it was meant.
+enum mass_deletion { MASS_DELETION_NONE, MASS_DELETION_HELD, MASS_DELETION_ACCEPTED };
 enum tristate { TRISTATE_UNSET, TRISTATE_FALSE, TRISTATE_TRUE };
 
 struct pod_facts {

@@ -113,6 +113,7 @@ static void save_state(struct sim *sim, const struct command *command)
     free((void *)(uintptr_t)sim->saved.paused_reason);
     sim->saved.paused = command->save_state.paused;
     sim->saved.accepted = command->save_state.accepted;
+    sim->saved.mass_deletion = command->save_state.mass_deletion;
     sim->saved.paused_reason = xstrdup(command->save_state.paused_reason);
 }
 

@@ -713,6 +713,7 @@ static void have_effect(struct puppet *puppet, const struct command *command, st
     case COMMAND_KUBE_SAVE_STATE:
         puppet->saved.paused = command->save_state.paused;
         puppet->saved.accepted = command->save_state.accepted;
+        puppet->saved.mass_deletion = command->save_state.mass_deletion;
         break;
     case COMMAND_KUBE_LIST_FRESH:
         outcome->outcome.fresh.predecessor_webhooks = puppet->webhooks;

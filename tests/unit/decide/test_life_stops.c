@@ -257,6 +257,98 @@ static void when_every_nodegroup_is_deleted_it_holds_until_resume(void **state)
     assert_true(puppet_count(puppet, COMMAND_KUBE_CORDON) > 0);
 }
 
+static void all_groups_deleted(void)
+{
+    puppet->groups[0].deletion_ms = puppet->now_ms;
+    puppet_show_group(puppet, &puppet->groups[0]);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_true(on(BRAKE_GROUPS_GONE));
+}
+
+// Another coordinator takes over, which knows what it watches and what is on the Lease.
+static void successor(void)
+{
+    puppet_lose(puppet);
+    puppet_run(puppet, 5 * MINUTE);
+    puppet_lead(puppet, 2);
+    puppet_run(puppet, 10 * SECOND);
+}
+
+static void the_hold_and_its_resume_are_kept_on_the_lease(void **state)
+{
+    (void)state;
+    in_service(3);
+    all_groups_deleted();
+    assert_int_equal(puppet->saved.mass_deletion, MASS_DELETION_HELD);
+    successor();
+    assert_true(on(BRAKE_GROUPS_GONE));
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_CORDON), 0);
+    puppet_operator(puppet, OPERATOR_RESUME, "");
+    puppet_run(puppet, SECOND);
+    assert_int_equal(puppet->saved.mass_deletion, MASS_DELETION_ACCEPTED);
+    successor();
+    assert_false(on(BRAKE_GROUPS_GONE));
+    assert_true(puppet_count(puppet, COMMAND_KUBE_CORDON) > 0);
+}
+
+static void a_hold_is_known_to_who_has_seen_nothing_of_it(void **state)
+{
+    (void)state;
+    puppet->saved.mass_deletion = MASS_DELETION_HELD;
+    in_service(3);
+    puppet->nodes[0].deletion_ms = puppet->now_ms;
+    puppet_show_intention(puppet, &puppet->nodes[0]);
+    puppet_run(puppet, 5 * MINUTE);
+    assert_true(on(BRAKE_GROUPS_GONE));
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_CORDON), 0);
+}
+
+static void what_is_deleted_later_is_held_anew(void **state)
+{
+    (void)state;
+    in_service(3);
+    all_groups_deleted();
+    puppet_operator(puppet, OPERATOR_RESUME, "");
+    puppet->groups[0].deletion_ms = 0; // made again
+    puppet_show_group(puppet, &puppet->groups[0]);
+    puppet_run(puppet, SECOND);
+    assert_int_equal(puppet->saved.mass_deletion, MASS_DELETION_NONE);
+    all_groups_deleted();
+}
+
+static void a_standby_forgets_a_hold_that_its_leader_has_settled(void **state)
+{
+    (void)state;
+    puppet_group(puppet, "second", PUPPET_SIZE_TOO, 0, 2);
+    in_service(3);
+    puppet_lose(puppet);
+    for (uint32_t i = 0; i < 2; i++) {
+        puppet->groups[i].deletion_ms = puppet->now_ms;
+        puppet_show_group(puppet, &puppet->groups[i]);
+    }
+    puppet->groups[1].deletion_ms = 0;
+    puppet_show_group(puppet, &puppet->groups[1]);
+    puppet_run(puppet, 5 * MINUTE);
+    puppet_lead(puppet, 2);
+    puppet_run(puppet, 10 * SECOND);
+    assert_false(on(BRAKE_GROUPS_GONE));
+}
+
+static void a_standby_holds_what_it_saw_while_nobody_led(void **state)
+{
+    (void)state;
+    in_service(3);
+    puppet_lose(puppet);
+    puppet->groups[0].deletion_ms = puppet->now_ms;
+    puppet_show_group(puppet, &puppet->groups[0]);
+    puppet_run(puppet, 30 * SECOND);
+    puppet_lead(puppet, 2);
+    puppet_run(puppet, 5 * MINUTE);
+    assert_true(on(BRAKE_GROUPS_GONE));
+    assert_int_equal(puppet->saved.mass_deletion, MASS_DELETION_HELD);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_CORDON), 0);
+}
+
 static void one_nodegroup_of_two_is_no_reason_to_hold(void **state)
 {
     (void)state;
@@ -469,6 +561,11 @@ int main(void)
         TEST(most_agents_falling_silent_stops_voluntary_removals_only),
         TEST(a_few_silent_agents_stop_nothing),
         TEST(when_every_nodegroup_is_deleted_it_holds_until_resume),
+        TEST(the_hold_and_its_resume_are_kept_on_the_lease),
+        TEST(a_hold_is_known_to_who_has_seen_nothing_of_it),
+        TEST(what_is_deleted_later_is_held_anew),
+        TEST(a_standby_forgets_a_hold_that_its_leader_has_settled),
+        TEST(a_standby_holds_what_it_saw_while_nobody_led),
         TEST(one_nodegroup_of_two_is_no_reason_to_hold),
         TEST(every_vpsienode_deleted_at_once_is_held_as_well),
         TEST(a_pause_is_kept_on_the_lease_and_stops_everything),

@@ -25,6 +25,7 @@ struct candidate {
     unsigned news;
     char holder[64];
     bool paused;
+    enum mass_deletion mass_deletion;
     char reason[64];
 };
 
@@ -87,6 +88,7 @@ static void on_news(void *context, const struct lease_news *news)
     candidate->term = news->term;
     candidate->news++;
     candidate->paused = news->saved.paused;
+    candidate->mass_deletion = news->saved.mass_deletion;
     snprintf(candidate->holder, sizeof(candidate->holder), "%s", news->holder);
     snprintf(candidate->reason, sizeof(candidate->reason), "%s", news->saved.paused_reason);
 }
@@ -413,7 +415,8 @@ static void the_state_goes_with_leadership_from_one_to_the_next(void **state)
     struct world world;
     begin(&world);
     lease_tick(world.a.lease);
-    struct saved_state saved = {.paused = true, .paused_reason = "night", .accepted = true};
+    struct saved_state saved = {
+        .paused = true, .paused_reason = "night", .accepted = true, .mass_deletion = MASS_DELETION_ACCEPTED};
     AUTOREPLY struct api_reply reply = {0};
     lease_save(world.a.lease, 1, &saved, &reply);
     assert_true(api_succeeded(&reply));
@@ -423,6 +426,7 @@ static void the_state_goes_with_leadership_from_one_to_the_next(void **state)
     assert_true(world.b.leading);
     assert_true(world.b.paused);
     assert_string_equal(world.b.reason, "night");
+    assert_int_equal(world.b.mass_deletion, MASS_DELETION_ACCEPTED);
     saved = (struct saved_state){.paused = false, .paused_reason = "ignored"};
     api_reply_free(&reply);
     lease_save(world.b.lease, 2, &saved, &reply);
