@@ -325,7 +325,7 @@ void join_move(struct life_private *p)
         return;
     }
     join_bind(core, p);
-    if (p->vanished && p->intention->node == NULL &&
+    if (p->vanished && (p->intention->node == NULL || p->intention->node->ready != NODE_READY_TRUE) &&
         remove_begin(p, REMOVAL_FAILED, p->life->decision_id, "its machine is no longer in VPSie's list"))
         return;
     if (asked_to_go(p))

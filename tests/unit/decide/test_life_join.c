@@ -239,6 +239,22 @@ static void three_in_service(void)
     puppet_run(puppet, 5 * SECOND);
 }
 
+static void a_machine_that_vanishes_before_its_node_was_ready_is_given_up(void **state)
+{
+    (void)state;
+    puppet_start(puppet);
+    struct puppet_node *node = placed("w-1");
+    puppet_kube_node(puppet, "w-1", false);
+    puppet_run(puppet, MINUTE);
+    puppet_machine_gone(puppet, "vps-1");
+    puppet->cloud_groups[0].nodes--;
+    puppet_run(puppet, 10 * MINUTE);
+    assert_int_equal(life(node)->step, LIFE_FAILED);
+    assert_true(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE) > 0);
+    assert_int_equal(life_counts(puppet->core, cluster_group(puppet->core->cluster, NULL, "general")).total,
+                     0);
+}
+
 static void a_node_is_broken_when_it_has_not_been_ready_for_its_time(void **state)
 {
     (void)state;
@@ -471,6 +487,7 @@ int main(void)
         TEST(a_machine_that_may_be_a_node_of_another_name_is_not_deleted),
         TEST(a_node_that_joins_at_the_last_moment_is_kept),
         TEST(a_machine_that_an_answer_named_and_no_list_shows_is_deleted_all_the_same),
+        TEST(a_machine_that_vanishes_before_its_node_was_ready_is_given_up),
         TEST(a_node_is_broken_when_it_has_not_been_ready_for_its_time),
         TEST(the_autoscaler_config_says_how_long),
         TEST(a_silent_agent_alone_is_never_broken),
