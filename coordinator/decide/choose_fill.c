@@ -1,0 +1,590 @@
+#include "coordinator/decide/choose_draft.h"
+
+#include <assert.h>
+#include <string.h>
+
+// Machines are filled one after the other. Each time several choices are filled on trial, each is exchanged
+// for the cheapest that holds the same pods, and the one whose pods are worth most for its price is kept, as
+// often as there are such pods. A machine is filled evenly: of the amount that it has most left of (in parts
+// of what it brings) the pod that asks for the largest part comes next.
+
+#define TRIES_MAX 10u // choices that are filled for one machine
+#define SIZES_APART                                                                                          \
+    0.85 // of those that are as generous, each tried one is so much cheaper than the one before
+
+enum filter { FILTER_ALL, FILTER_PICKY, FILTER_CAPPED };
+
+struct run {
+    struct drafting *drafting;
+    uint32_t *left;
+    struct draft_room *room;
+    struct draft *draft;
+    uint32_t *position;         // of a kind in its order
+    uint32_t *next[DRAFT_AXES]; // by place in order[axis]: the next kind of which any is left
+    uint64_t pods_left, capped_left;
+    double rest[DRAFT_AXES]; // that is asked for by the pods that are left
+    uint32_t fewest_choices; // of the kinds that are left (FILTER_PICKY)
+    uint32_t *cap_used, *cap_stamp, stamp;
+    // the machine that is being filled
+    uint32_t choice;
+    int64_t room_left[DRAFT_AXES];
+    uint32_t cursor[DRAFT_AXES];
+    struct draft_load *loads; // one for each kind
+    uint32_t load_count;
+    uint32_t *load_of, *load_stamp; // by kind: its load, when the stamp is the present one
+    uint64_t pods;
+    double value;
+    // the cheapest way seen to end with one machine for all that was left then
+    struct draft_machine last;
+    uint32_t last_after;
+    double last_price; // of the whole draft; < 0: none
+};
+
+// ---- limits
+
+struct draft_room draft_room_create(const struct drafting *drafting)
+{
+    const struct wish *wish = drafting->wish;
+    struct draft_room room = {.all = wish->room,
+                              .groups = ARENA_ARRAY(drafting->arena, uint32_t, wish->group_count + 1),
+                              .prices = ARENA_ARRAY(drafting->arena, double, wish->group_count + 1)};
+    for (uint32_t i = 0; i < wish->group_count; i++) {
+        room.groups[i] = wish->groups[i].room;
+        room.prices[i] = wish->groups[i].price_room_hour;
+    }
+    return room;
+}
+
+struct draft_room draft_room_copy(const struct drafting *drafting, const struct draft_room *room)
+{
+    struct draft_room copy = draft_room_create(drafting);
+    copy.all = room->all;
+    memcpy(copy.groups, room->groups, drafting->wish->group_count * sizeof(*copy.groups));
+    memcpy(copy.prices, room->prices, drafting->wish->group_count * sizeof(*copy.prices));
+    return copy;
+}
+
+bool draft_room_has(const struct drafting *drafting, const struct draft_room *room, uint32_t choice)
+{
+    uint32_t group = drafting->wish->choices[choice].group;
+    bool capped = drafting->wish->groups[group].price_room_hour >= 0;
+    return room->all > 0 && room->groups[group] > 0 &&
+           (!capped || drafting->price[choice] <= room->prices[group] + 1e-9);
+}
+
+void draft_room_take(const struct drafting *drafting, struct draft_room *room, uint32_t choice)
+{
+    uint32_t group = drafting->wish->choices[choice].group;
+    assert(room->all > 0 && room->groups[group] > 0);
+    room->all -= room->all != UINT32_MAX;
+    room->groups[group] -= room->groups[group] != UINT32_MAX;
+    room->prices[group] -= drafting->price[choice];
+}
+
+void draft_room_give(const struct drafting *drafting, struct draft_room *room, uint32_t choice)
+{
+    uint32_t group = drafting->wish->choices[choice].group;
+    room->all += room->all != UINT32_MAX;
+    room->groups[group] += room->groups[group] != UINT32_MAX;
+    room->prices[group] += drafting->price[choice];
+}
+
+// ---- drafts
+
+void draft_add(struct drafting *drafting, struct draft *draft, const struct draft_machine *machine)
+{
+    if (draft->count == draft->capacity) {
+        draft->capacity = draft->capacity == 0 ? 64 : draft->capacity * 2;
+        struct draft_machine *machines = ARENA_ARRAY(drafting->arena, struct draft_machine, draft->capacity);
+        if (draft->count > 0)
+            memcpy(machines, draft->machines, draft->count * sizeof(*machines));
+        draft->machines = machines;
+    }
+    draft->machines[draft->count++] = *machine;
+    draft->price += drafting->price[machine->choice];
+    for (uint32_t i = 0; i < machine->load_count; i++)
+        draft->pods += machine->loads[i].count;
+}
+
+bool draft_better(const struct draft *a, const struct draft *b)
+{
+    if (a->pods != b->pods)
+        return a->pods > b->pods;
+    double hair = 1e-9 * (a->price + b->price);
+    if (a->price < b->price - hair || a->price > b->price + hair)
+        return a->price < b->price;
+    return a->count < b->count;
+}
+
+static bool all_allowed(const struct drafting *drafting, const struct draft_load *loads, uint32_t count,
+                        uint32_t choice)
+{
+    uint32_t known = DRAFT_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t rule = drafting->kinds[loads[i].kind].rule;
+        if (rule != known && !draft_allowed(drafting, rule, choice))
+            return false;
+        known = rule;
+    }
+    return true;
+}
+
+// No choice that holds the loads costs less than they are worth: the search begins there.
+static uint32_t first_that_may(const struct drafting *drafting, double value)
+{
+    uint32_t low = 0, high = drafting->part_choice_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (drafting->price[drafting->by_price[middle]] < value * (1 - 1e-6))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t draft_cheapest(const struct drafting *drafting, const struct draft_load *loads, uint32_t count,
+                        const struct draft_room *room)
+{
+    int64_t asked[DRAFT_AXES] = {0};
+    double value = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct draft_kind *kind = &drafting->kinds[loads[i].kind];
+        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+            asked[axis] += kind->ask[axis] * loads[i].count;
+        value += kind->worth * loads[i].count;
+    }
+    for (uint32_t at = first_that_may(drafting, value); at < drafting->part_choice_count; at++) {
+        uint32_t choice = drafting->by_price[at];
+        bool holds = true;
+        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+            holds = holds && asked[axis] <= drafting->brings[choice][axis];
+        if (holds && draft_room_has(drafting, room, choice) && all_allowed(drafting, loads, count, choice))
+            return choice;
+    }
+    return DRAFT_NONE;
+}
+
+// ---- filling one machine
+
+static uint32_t alive(uint32_t *next, uint32_t at)
+{
+    while (next[at] != at) {
+        next[at] = next[next[at]];
+        at = next[at];
+    }
+    return at;
+}
+
+static bool passes(const struct run *run, const struct draft_kind *kind, enum filter filter)
+{
+    switch (filter) {
+    case FILTER_PICKY: return run->drafting->rules[kind->rule].choices <= run->fewest_choices;
+    case FILTER_CAPPED: return kind->cap_count > 0;
+    case FILTER_ALL: break;
+    }
+    return true;
+}
+
+// How many of the kind the machine still takes.
+static uint32_t fitting(const struct run *run, uint32_t kind_index, uint32_t taken)
+{
+    const struct drafting *drafting = run->drafting;
+    const struct draft_kind *kind = &drafting->kinds[kind_index];
+    uint32_t most = run->left[kind_index] - taken;
+    for (uint32_t axis = 0; axis < drafting->axis_count && most > 0; axis++)
+        if (kind->ask[axis] > 0 && run->room_left[axis] < kind->ask[axis] * (int64_t)most)
+            most = (uint32_t)(run->room_left[axis] / kind->ask[axis]);
+    for (uint32_t i = 0; i < kind->cap_count && most > 0; i++) {
+        uint32_t cap = kind->caps[i], used = run->cap_stamp[cap] == run->stamp ? run->cap_used[cap] : 0;
+        uint32_t more = drafting->cap_most[cap] > used ? drafting->cap_most[cap] - used : 0;
+        most = more < most ? more : most;
+    }
+    return most;
+}
+
+static void put(struct run *run, uint32_t kind_index, uint32_t count)
+{
+    const struct drafting *drafting = run->drafting;
+    const struct draft_kind *kind = &drafting->kinds[kind_index];
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+        run->room_left[axis] -= kind->ask[axis] * (int64_t)count;
+    for (uint32_t i = 0; i < kind->cap_count; i++) {
+        uint32_t cap = kind->caps[i];
+        run->cap_used[cap] = (run->cap_stamp[cap] == run->stamp ? run->cap_used[cap] : 0) + count;
+        run->cap_stamp[cap] = run->stamp;
+    }
+    run->pods += count;
+    run->value += kind->worth * count;
+    if (run->load_stamp[kind_index] != run->stamp) {
+        run->load_stamp[kind_index] = run->stamp;
+        run->load_of[kind_index] = run->load_count;
+        run->loads[run->load_count++] = (struct draft_load){.kind = kind_index};
+    }
+    run->loads[run->load_of[kind_index]].count += count;
+}
+
+static uint32_t taken_of(const struct run *run, uint32_t kind_index)
+{
+    return run->load_stamp[kind_index] == run->stamp ? run->loads[run->load_of[kind_index]].count : 0;
+}
+
+// The first kind from the cursor on that the machine takes; the cursor stays on it. DRAFT_NONE: none is left.
+static uint32_t next_fitting(struct run *run, uint32_t axis, enum filter filter, uint32_t *count)
+{
+    const struct drafting *drafting = run->drafting;
+    const uint32_t *order = drafting->order[axis];
+    uint32_t low = run->cursor[axis], high = drafting->order_count[axis];
+    while (low < high) { // what asks for more than is left is passed in one jump
+        uint32_t middle = low + (high - low) / 2;
+        if (drafting->kinds[order[middle]].ask[axis] > run->room_left[axis])
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (low = alive(run->next[axis], low); low < drafting->order_count[axis];
+         low = alive(run->next[axis], low + 1)) {
+        uint32_t index = order[low];
+        const struct draft_kind *kind = &drafting->kinds[index];
+        if (!passes(run, kind, filter) || !draft_allowed(drafting, kind->rule, run->choice))
+            continue;
+        *count = fitting(run, index, taken_of(run, index));
+        if (*count == 0)
+            continue;
+        run->cursor[axis] = low;
+        return index;
+    }
+    run->cursor[axis] = drafting->order_count[axis];
+    return DRAFT_NONE;
+}
+
+static double part_left(const struct run *run, uint32_t axis)
+{
+    int64_t brings = run->drafting->brings[run->choice][axis];
+    return brings > 0 ? (double)run->room_left[axis] / (double)brings : 0.0;
+}
+
+// The axis that has most left of those with kinds to come, and how much more that is than the second's.
+static uint32_t fullest_axis(const struct run *run, const bool *over, double *lead)
+{
+    uint32_t best = DRAFT_NONE;
+    double most = -1, second = -1;
+    for (uint32_t axis = 0; axis < run->drafting->axis_count; axis++) {
+        if (over[axis])
+            continue;
+        double part = part_left(run, axis);
+        if (part > most) {
+            second = most;
+            most = part;
+            best = axis;
+        } else if (part > second) {
+            second = part;
+        }
+    }
+    *lead = second < 0 ? 1 : most - second;
+    return best;
+}
+
+static void fill_with(struct run *run, enum filter filter)
+{
+    const struct drafting *drafting = run->drafting;
+    bool over[DRAFT_AXES];
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
+        run->cursor[axis] = 0;
+        over[axis] = drafting->order_count[axis] == 0;
+    }
+    for (;;) {
+        double lead = 0;
+        uint32_t axis = fullest_axis(run, over, &lead);
+        if (axis == DRAFT_NONE)
+            return;
+        uint32_t fits = 0, kind = next_fitting(run, axis, filter, &fits);
+        if (kind == DRAFT_NONE) {
+            over[axis] = true;
+            continue;
+        }
+        double brings = (double)drafting->brings[run->choice][axis];
+        double ask = (double)drafting->kinds[kind].ask[axis];
+        double even = ask > 0 ? lead * brings / ask + 1 : 1;
+        put(run, kind, even < fits ? (uint32_t)even : fits);
+    }
+}
+
+static void start_machine(struct run *run, uint32_t choice)
+{
+    run->choice = choice;
+    memcpy(run->room_left, run->drafting->brings[choice], sizeof(run->room_left));
+    run->load_count = 0;
+    run->pods = 0;
+    run->value = 0;
+    run->stamp++;
+}
+
+// ---- which machine comes next
+
+struct best {
+    struct draft_machine machine;
+    double score;
+    bool found;
+};
+
+static const struct draft_load *keep_loads(struct run *run)
+{
+    struct draft_load *loads = ARENA_ARRAY(run->drafting->arena, struct draft_load, run->load_count + 1);
+    memcpy(loads, run->loads, run->load_count * sizeof(*loads));
+    return loads;
+}
+
+// The machine as filled, on the cheapest choice that holds it.
+static bool settle(struct run *run, struct draft_machine *machine)
+{
+    uint32_t choice = draft_cheapest(run->drafting, run->loads, run->load_count, run->room);
+    if (choice == DRAFT_NONE)
+        return false;
+    *machine = (struct draft_machine){.choice = choice, .load_count = run->load_count, .value = run->value};
+    return true;
+}
+
+static void may_be_last(struct run *run, const struct draft_machine *machine)
+{
+    double price = run->draft->price + run->drafting->price[machine->choice];
+    if (run->pods != run->pods_left || (run->last_price >= 0 && price >= run->last_price))
+        return;
+    run->last = *machine;
+    run->last.loads = keep_loads(run);
+    run->last_after = run->draft->count;
+    run->last_price = price;
+}
+
+// What the rest would cost on such machines alone, by amounts.
+static double cost_of_rest(const struct run *run, uint32_t choice)
+{
+    double machines = 0;
+    for (uint32_t axis = 0; axis < run->drafting->axis_count; axis++) {
+        int64_t brings = run->drafting->brings[choice][axis];
+        double needed = brings > 0 ? run->rest[axis] / (double)brings : 0.0;
+        machines = needed > machines ? needed : machines;
+    }
+    return machines * run->drafting->price[choice];
+}
+
+static double worth_of_rest(const struct run *run)
+{
+    double worth = 0;
+    for (uint32_t axis = 0; axis < run->drafting->axis_count; axis++)
+        worth += run->rest[axis] * run->drafting->worth[axis];
+    return worth;
+}
+
+static void try_choice(struct run *run, uint32_t choice, enum draft_way way, struct best *best)
+{
+    start_machine(run, choice);
+    if (way == DRAFT_PICKY) {
+        fill_with(run, FILTER_PICKY);
+        if (run->pods == 0)
+            return;
+    }
+    fill_with(run, FILTER_ALL);
+    struct draft_machine machine;
+    if (run->pods == 0 || !settle(run, &machine))
+        return;
+    may_be_last(run, &machine);
+    double price = run->drafting->price[machine.choice];
+    // pods that are worth nothing still want a machine: the hair that counts them decides among equals only
+    double score = (run->value + 1e-12 * (double)run->pods) / (way == DRAFT_MOST_ROOM ? 1.0 : price);
+    if (way == DRAFT_BY_MIX)
+        score *= worth_of_rest(run) / cost_of_rest(run, machine.choice);
+    if (best->found && score <= best->score * (1 + 1e-9))
+        return;
+    best->machine = machine;
+    best->machine.loads = keep_loads(run);
+    best->score = score;
+    best->found = true;
+}
+
+static struct best find_next(struct run *run, enum draft_way way)
+{
+    const struct drafting *drafting = run->drafting;
+    struct best best = {0};
+    uint32_t tries = 0;
+    double last_price = 0, last_generosity = -1;
+    bool few = drafting->part_choice_count <= TRIES_MAX;
+    for (uint32_t i = 0; i < drafting->part_choice_count && tries < TRIES_MAX; i++) {
+        uint32_t choice = drafting->part_choices[i];
+        double generosity = drafting->generosity[choice], price = drafting->price[choice];
+        if (best.found && way == DRAFT_BY_PRICE && generosity <= best.score)
+            break;
+        if (!few && last_generosity >= 0 && generosity > last_generosity - 1e-3 && best.found &&
+            price > last_price * SIZES_APART && price < last_price / SIZES_APART)
+            continue;
+        if (!draft_room_has(drafting, run->room, choice))
+            continue;
+        bool found = best.found;
+        try_choice(run, choice, way, &best);
+        tries += found || best.found; // one that takes nothing costs little
+        last_price = price;
+        last_generosity = generosity;
+    }
+    return best;
+}
+
+// Pods of which a machine holds few, on the cheapest machine that holds them; others fill what is left there.
+static struct best find_capped(struct run *run)
+{
+    const struct drafting *drafting = run->drafting;
+    struct best best = {0};
+    for (uint32_t i = drafting->part_choice_count; i-- > 0 && !best.found;) { // from the dearest on
+        uint32_t choice = drafting->by_price[i];
+        if (!draft_room_has(drafting, run->room, choice))
+            continue;
+        start_machine(run, choice);
+        fill_with(run, FILTER_CAPPED);
+        struct draft_machine machine;
+        if (run->pods == 0 || !settle(run, &machine))
+            continue;
+        start_machine(run, machine.choice);
+        fill_with(run, FILTER_CAPPED);
+        fill_with(run, FILTER_ALL);
+        best.machine = machine;
+        best.machine.value = run->value;
+        best.machine.load_count = run->load_count;
+        best.machine.loads = keep_loads(run);
+        best.found = true;
+    }
+    return best;
+}
+
+// ---- the whole
+
+static void take_loads(struct run *run, const struct draft_machine *machine)
+{
+    struct drafting *drafting = run->drafting;
+    for (uint32_t i = 0; i < machine->load_count; i++) {
+        uint32_t index = machine->loads[i].kind, count = machine->loads[i].count;
+        assert(run->left[index] >= count);
+        run->left[index] -= count;
+        run->pods_left -= count;
+        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+            run->rest[axis] -= (double)drafting->kinds[index].ask[axis] * count;
+        if (drafting->kinds[index].cap_count > 0)
+            run->capped_left -= count;
+    }
+}
+
+static void drop_used_up(struct run *run, const struct draft_machine *machine)
+{
+    const struct drafting *drafting = run->drafting;
+    for (uint32_t i = 0; i < machine->load_count; i++) {
+        uint32_t index = machine->loads[i].kind;
+        if (run->left[index] == 0)
+            run->next[drafting->kinds[index].axis][run->position[index]] = run->position[index] + 1;
+    }
+}
+
+// One, and as many like it as there are pods and room for; for the mix no more than change it little.
+static void keep_machine(struct run *run, const struct draft_machine *machine, enum draft_way way)
+{
+    struct drafting *drafting = run->drafting;
+    uint64_t most = UINT64_MAX;
+    if (way == DRAFT_BY_MIX)
+        most = 1 + (uint64_t)(worth_of_rest(run) / drafting->price[machine->choice] / 8);
+    bool more = true;
+    while (more && most-- > 0 && draft_room_has(drafting, run->room, machine->choice)) {
+        draft_room_take(drafting, run->room, machine->choice);
+        draft_add(drafting, run->draft, machine);
+        take_loads(run, machine);
+        for (uint32_t i = 0; i < machine->load_count && more; i++)
+            more = run->left[machine->loads[i].kind] >= machine->loads[i].count;
+    }
+    drop_used_up(run, machine);
+}
+
+static void start_run(struct run *run)
+{
+    struct drafting *drafting = run->drafting;
+    struct arena *arena = drafting->arena;
+    run->position = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
+    run->loads = ARENA_ARRAY(arena, struct draft_load, drafting->part_kind_count + 1);
+    run->load_of = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
+    run->load_stamp = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
+    run->cap_used = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
+    run->cap_stamp = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
+    run->last_price = -1;
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
+        uint32_t count = drafting->order_count[axis];
+        run->next[axis] = ARENA_ARRAY(arena, uint32_t, count + 2);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t index = drafting->order[axis][i];
+            run->position[index] = i;
+            run->next[axis][i] = run->left[index] > 0 ? i : i + 1;
+            run->pods_left += run->left[index];
+            for (uint32_t k = 0; k < drafting->axis_count; k++)
+                run->rest[k] += (double)drafting->kinds[index].ask[k] * run->left[index];
+            if (drafting->kinds[index].cap_count > 0)
+                run->capped_left += run->left[index];
+        }
+        run->next[axis][count] = count;
+        run->next[axis][count + 1] = count + 1;
+    }
+}
+
+static void find_pickiest(struct run *run)
+{
+    const struct drafting *drafting = run->drafting;
+    run->fewest_choices = UINT32_MAX;
+    for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
+        uint32_t index = drafting->part_kinds[i];
+        uint32_t choices = drafting->rules[drafting->kinds[index].rule].choices;
+        if (run->left[index] > 0 && choices < run->fewest_choices)
+            run->fewest_choices = choices;
+    }
+}
+
+// Back to the moment when one machine for all the rest would have been cheaper.
+static void end_with_last(struct run *run)
+{
+    struct drafting *drafting = run->drafting;
+    struct draft *draft = run->draft;
+    if (run->last_price < 0 || (run->pods_left == 0 && draft->price <= run->last_price * (1 + 1e-9) &&
+                                draft->count <= run->last_after + 1))
+        return;
+    if (run->pods_left == 0 && draft->price < run->last_price * (1 - 1e-9))
+        return;
+    while (draft->count > run->last_after) {
+        const struct draft_machine *machine = &draft->machines[--draft->count];
+        draft_room_give(drafting, run->room, machine->choice);
+        draft->price -= drafting->price[machine->choice];
+        for (uint32_t i = 0; i < machine->load_count; i++) {
+            draft->pods -= machine->loads[i].count;
+            run->left[machine->loads[i].kind] += machine->loads[i].count;
+        }
+    }
+    for (uint32_t i = 0; i < run->last.load_count; i++)
+        run->left[run->last.loads[i].kind] -= run->last.loads[i].count;
+    draft_room_take(drafting, run->room, run->last.choice);
+    draft_add(drafting, draft, &run->last);
+}
+
+struct draft draft_make(struct drafting *drafting, uint32_t *left, struct draft_room *room,
+                        enum draft_way way)
+{
+    struct draft draft = {0};
+    struct run run = {.drafting = drafting, .left = left, .room = room, .draft = &draft};
+    start_run(&run);
+    while (run.pods_left > 0) {
+        if (way == DRAFT_PICKY)
+            find_pickiest(&run);
+        struct best best = {0};
+        if (way == DRAFT_CAPPED && run.capped_left > 0)
+            best = find_capped(&run);
+        if (!best.found)
+            best = find_next(&run, way == DRAFT_CAPPED ? DRAFT_BY_PRICE : way);
+        if (!best.found && way == DRAFT_PICKY)
+            best = find_next(&run, DRAFT_BY_PRICE); // nothing takes the pickiest any more
+        if (!best.found)
+            break;
+        keep_machine(&run, &best.machine, way);
+    }
+    end_with_last(&run);
+    return draft;
+}

@@ -1,0 +1,135 @@
+#include "coordinator/decide/choose_draft.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Sorting here is by a number and then by the index: total, and the same whatever the input's order was.
+struct ranked {
+    double rank; // larger first
+    uint32_t index;
+};
+
+static int by_rank(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->rank != b->rank) // NOLINT: equal means the same here
+        return a->rank > b->rank ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void sort(struct ranked *ranked, uint32_t count, uint32_t *indices)
+{
+    if (count > 1)
+        qsort(ranked, count, sizeof(*ranked), by_rank);
+    for (uint32_t i = 0; i < count; i++)
+        indices[i] = ranked[i].index;
+}
+
+static void list_kinds(struct drafting *drafting, uint32_t part)
+{
+    drafting->part_kinds = ARENA_ARRAY(drafting->arena, uint32_t, drafting->kind_count + 1);
+    drafting->part_kind_count = 0;
+    for (uint32_t i = 0; i < drafting->kind_count; i++)
+        if (drafting->kinds[i].part == part)
+            drafting->part_kinds[drafting->part_kind_count++] = i;
+}
+
+static bool takes_some(const struct drafting *drafting, const bool *rule_used, uint32_t choice)
+{
+    for (uint32_t rule = 0; rule < drafting->rule_count; rule++)
+        if (rule_used[rule] && draft_allowed(drafting, rule, choice))
+            return true;
+    return false;
+}
+
+static void list_choices(struct drafting *drafting)
+{
+    uint32_t choices = drafting->wish->choice_count;
+    bool *rule_used = ARENA_ARRAY(drafting->arena, bool, drafting->rule_count + 1);
+    for (uint32_t i = 0; i < drafting->part_kind_count; i++)
+        rule_used[drafting->kinds[drafting->part_kinds[i]].rule] = true;
+    drafting->part_choices = ARENA_ARRAY(drafting->arena, uint32_t, choices + 1);
+    drafting->part_choice_count = 0;
+    for (uint32_t i = 0; i < choices; i++)
+        if (!drafting->closed[i] && takes_some(drafting, rule_used, i))
+            drafting->part_choices[drafting->part_choice_count++] = i;
+}
+
+// Of what is as generous the larger comes first: fewer machines.
+static void rank_choices(struct drafting *drafting)
+{
+    uint32_t count = drafting->part_choice_count;
+    struct ranked *ranked = ARENA_ARRAY(drafting->arena, struct ranked, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        ranked[i] = (struct ranked){-drafting->price[drafting->part_choices[i]], drafting->part_choices[i]};
+    drafting->by_price = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);
+    sort(ranked, count, drafting->by_price);
+    drafting->generosity = ARENA_ARRAY(drafting->arena, double, drafting->wish->choice_count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t choice = drafting->by_price[count - 1 - i];
+        double brings = 0;
+        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+            brings += (double)drafting->brings[choice][axis] * drafting->worth[axis];
+        drafting->generosity[choice] = brings / drafting->price[choice];
+        // steps of a thousandth: what differs by less is as generous
+        ranked[i] = (struct ranked){(double)(int64_t)(drafting->generosity[choice] * 1000), i};
+    }
+    if (count > 1)
+        qsort(ranked, count, sizeof(*ranked), by_rank);
+    for (uint32_t i = 0; i < count; i++)
+        drafting->part_choices[i] = drafting->by_price[count - 1 - ranked[i].index];
+}
+
+static void measure_kinds(struct drafting *drafting)
+{
+    const int64_t *typical = drafting->brings[drafting->part_choices[0]];
+    for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
+        struct draft_kind *kind = &drafting->kinds[drafting->part_kinds[i]];
+        double largest = -1;
+        kind->worth = 0;
+        for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
+            double share = (double)kind->ask[axis] / (double)(typical[axis] > 0 ? typical[axis] : 1);
+            if (share > largest) {
+                largest = share;
+                kind->axis = axis;
+            }
+            kind->worth += (double)kind->ask[axis] * drafting->worth[axis];
+        }
+    }
+}
+
+static void order_kinds(struct drafting *drafting)
+{
+    struct ranked *ranked = ARENA_ARRAY(drafting->arena, struct ranked, drafting->part_kind_count + 1);
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
+            const struct draft_kind *kind = &drafting->kinds[drafting->part_kinds[i]];
+            if (kind->axis == axis)
+                ranked[count++] = (struct ranked){(double)kind->ask[axis], drafting->part_kinds[i]};
+        }
+        drafting->order[axis] = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);
+        drafting->order_count[axis] = count;
+        sort(ranked, count, drafting->order[axis]);
+    }
+}
+
+void drafting_use_part(struct drafting *drafting, uint32_t part)
+{
+    list_kinds(drafting, part);
+    list_choices(drafting);
+    drafting_find_worth(drafting);
+    rank_choices(drafting);
+    measure_kinds(drafting);
+    order_kinds(drafting);
+}
+
+double drafting_part_worth(const struct drafting *drafting)
+{
+    double worth = 0;
+    for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
+        const struct draft_kind *kind = &drafting->kinds[drafting->part_kinds[i]];
+        worth += kind->worth * kind->count;
+    }
+    return worth;
+}
