@@ -230,6 +230,7 @@ void snapshot_items(struct json *json, const struct cluster *cluster)
 {
     json_put_array(json, "items");
     snapshot_custom(json, cluster);
+    snapshot_storage(json, cluster);
     for (uint32_t i = 0; i < cluster->node_count; i++)
         node_item(json, cluster->nodes[i]);
     for (uint32_t i = 0; i < cluster->budget_count; i++)

@@ -18,6 +18,8 @@ void snapshot_taints(struct json *json, const char *name, const struct taints *a
 // "metadata" and "spec" of a pod template.
 void snapshot_shape(struct json *json, const struct pod_shape *shape);
 void snapshot_pods(struct json *json, const struct cluster *cluster);
+// Namespace, PersistentVolumeClaim, PersistentVolume, StorageClass, CSINode.
+void snapshot_storage(struct json *json, const struct cluster *cluster);
 // NodeGroup, VPSieNode, AutoscalerConfig.
 void snapshot_custom(struct json *json, const struct cluster *cluster);
 

@@ -75,8 +75,11 @@ static void keep_document(struct source *source, cJSON *document)
 static void complete(cJSON *object, const char *kind)
 {
     cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
-    bool cluster_wide = strcmp(kind, "Node") == 0 || strcmp(kind, "AutoscalerConfig") == 0 ||
-                        strcmp(kind, "VolumeAttachment") == 0;
+    static const char *const NAMESPACED[] = {"Pod",       "PodDisruptionBudget",   "DaemonSet",
+                                             "NodeGroup", "PersistentVolumeClaim", "VPSieNode"};
+    bool cluster_wide = true;
+    for (size_t i = 0; i < sizeof(NAMESPACED) / sizeof(NAMESPACED[0]); i++)
+        cluster_wide = cluster_wide && strcmp(NAMESPACED[i], kind) != 0;
     if (!cJSON_IsObject(metadata))
         return;
     if (!cluster_wide && *json_text(metadata, "namespace") == '\0') {

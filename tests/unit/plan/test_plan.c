@@ -409,6 +409,8 @@ static struct stage *busy_stage(void)
     *offering = "10";
     group->object.group->offering_ids = offering;
     group->object.group->offering_count = 1;
+    group->object.group->cost.interval_seconds = 86400;
+    group->object.group->multi_region.nodes_per_region_min = 1;
     stage_label(group, &group->object.group->labels, KEY_MANAGED, "true");
     stage_step(stage, group);
     stage_machine(stage, "w-1", "general");
@@ -480,6 +482,19 @@ static void a_snapshot_of_every_rule_reads_back(void **state)
         "{\"kind\":\"PodDisruptionBudget\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"b\",\"uid\":"
         "\"u-b\",\"generation\":1},\"spec\":{\"selector\":{\"matchExpressions\":[{\"key\":\"app\","
         "\"operator\":\"Exists\"}]}},\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":1}},"
+        "{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"shop\",\"labels\":{\"team\":\"a\"}}},"
+        "{\"kind\":\"PersistentVolumeClaim\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"data-0\"},"
+        "\"spec\":{\"volumeName\":\"pv-1\",\"storageClassName\":\"fast\",\"accessModes\":["
+        "\"ReadWriteOncePod\"]},\"status\":{\"phase\":\"Bound\"}},"
+        "{\"kind\":\"PersistentVolume\",\"metadata\":{\"name\":\"pv-1\",\"labels\":{"
+        "\"topology.kubernetes.io/zone\":\"a\"}},\"spec\":{\"csi\":{\"driver\":\"d\",\"volumeHandle\":"
+        "\"h\"},\"nodeAffinity\":{\"required\":{\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":"
+        "\"zone\",\"operator\":\"In\",\"values\":[\"a\"]}]}]}}}},"
+        "{\"kind\":\"StorageClass\",\"metadata\":{\"name\":\"fast\"},\"provisioner\":\"d\","
+        "\"volumeBindingMode\":\"WaitForFirstConsumer\",\"allowedTopologies\":[{"
+        "\"matchLabelExpressions\":[{\"key\":\"zone\",\"values\":[\"a\",\"b\"]}]}]},"
+        "{\"kind\":\"CSINode\",\"metadata\":{\"name\":\"w-1\"},\"spec\":{\"drivers\":[{\"name\":\"d\","
+        "\"allocatable\":{\"count\":16}},{\"name\":\"e\"}]}},"
         "{\"kind\":\"AutoscalerConfig\",\"metadata\":{\"name\":\"default\",\"uid\":\"u-c\"},\"spec\":{"
         "\"globalSettings\":{\"maxClusterWorkers\":40,\"scaleDownCooldownSeconds\":0}}}]}");
     struct core_config config = core_config_default();
@@ -499,7 +514,13 @@ static void a_snapshot_of_every_rule_reads_back(void **state)
     assert_non_null(strstr(left, "\"topologySpreadConstraints\":[{\"topologyKey\":\"zone\""));
     assert_non_null(strstr(left, "\"hostPort\":443"));
     assert_non_null(strstr(left, "\"podAntiAffinity\""));
-    assert_int_equal(second->core->cluster->config->max_cluster_workers, 40);
+    const struct cluster *cluster = second->core->cluster;
+    assert_int_equal(cluster->config->max_cluster_workers, 40);
+    assert_true(cluster_claim(cluster, "shop", "data-0")->facts.one_pod_only);
+    assert_string_equal(cluster_volume(cluster, "pv-1")->facts.handle, "h");
+    assert_int_equal(cluster_storage_class(cluster, "fast")->facts.allowed_topology_count, 1);
+    assert_int_equal(cluster_csi_node(cluster, "w-1")->facts.drivers[0].volumes_max, 16);
+    assert_string_equal(cluster_space(cluster, "shop")->facts.labels.items[0].value, "a");
     future_destroy(second);
     source_destroy(second_source);
 }
