@@ -41,6 +41,7 @@ struct item { // what waits for the core's thread
 struct run {
     const struct run_options *options;
     char identity[IDENTITY_BYTES];
+    char own_name[160]; // of the pod, or of the host
     int64_t started_ms;
     struct core *core;
     struct commands *commands;
@@ -371,11 +372,11 @@ static void block_signals(void)
 
 static void make_identity(struct run *run)
 {
-    char name[160] = "";
+    char *name = run->own_name;
     if (run->options->identity[0] != '\0') {
-        snprintf(name, sizeof name, "%s", run->options->identity);
-    } else if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') {
-        snprintf(name, sizeof name, "vpsie-coordinator-%ld", (long)getpid());
+        snprintf(name, sizeof run->own_name, "%s", run->options->identity);
+    } else if (gethostname(name, sizeof run->own_name - 1) != 0 || name[0] == '\0') {
+        snprintf(name, sizeof run->own_name, "vpsie-coordinator-%ld", (long)getpid());
     }
     const char *address = run->options->advertise_address;
     snprintf(run->identity, sizeof run->identity, "%s%s%.80s", name, address[0] != '\0' ? "@" : "", address);
@@ -552,6 +553,8 @@ int run_coordinator(struct run_options *options)
     pthread_mutex_init(&run.secret_lock, NULL);
     make_identity(&run);
     options->core.identity = run.identity;
+    options->core.own_space = options->own_namespace;
+    options->core.own_pod = run.own_name;
     atomic_store(&run.round_ms, clock_monotonic_ms());
     make_metrics(&run);
     run.core = core_create(&options->core);

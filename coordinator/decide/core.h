@@ -15,7 +15,8 @@
 
 // Durations in milliseconds. core_config_default() is the place where each default is stated with its reason.
 struct core_config {
-    const char *identity; // who we are in notes and VPSieNode names' seed
+    const char *identity;            // who we are in notes and VPSieNode names' seed
+    const char *own_space, *own_pod; // the pod that it runs in; NULL or "": in none
     uint64_t seed;
     bool dry_run;
     bool wait_for_resume;            // --wait-for-resume: dry run until an operator's `resume`, once a Lease
@@ -43,9 +44,9 @@ struct core_config {
     int32_t expendable_priority_cutoff; // pods below are no reason for a machine and no obstacle: -10
     bool skip_kube_system_pods;         // kube-system pods without a budget keep their node: true
     bool scale_down_enabled;
-    int64_t billing_period_ms; // 0: machines are paid by the moment
-    int64_t expire_after_ms;   // nodes older than this are replaced; 0: never
-    bool replace_drifted;      // nodes that no longer match their group are replaced: true
+    int64_t billing_period_ms;  // 0: machines are paid by the moment
+    int64_t expire_after_ms;    // nodes older than this are replaced; 0: never
+    bool replace_drifted;       // nodes that no longer match their group are replaced: true
     int32_t max_empty_removals; // nodes removed at once when no AutoscalerConfig limits it: 10
     const char *startup_taints[CORE_STARTUP_TAINTS_MAX]; // besides not-ready, uninitialized; prefix match
                                                          // with trailing '*'

@@ -5,16 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/decide/own.h"
 #include "coordinator/decide/rules.h"
 
 // Moving pods: the least important first, a few at a time, one at a time of one budget. A refusal waits; a
 // pod that two budgets guard, or that does not end in time, ends the drain.
 
-#define EVICTIONS_AT_ONCE 10u
-#define REFUSED_LEAST_MS  (5 * LIFE_SECOND_MS)
-#define REFUSED_MOST_MS   (30 * LIFE_SECOND_MS)
-#define ENDING_SLACK_MS   (10 * LIFE_SECOND_MS) // a kubelet takes a moment to say so
-#define FORCED_GRACE_S    1 // a kubelet ends the pod and says so; zero would not wait for it
+#define EVICTIONS_AT_ONCE     10u
+#define REFUSED_LEAST_MS      (5 * LIFE_SECOND_MS)
+#define REFUSED_MOST_MS       (30 * LIFE_SECOND_MS)
+#define ENDING_SLACK_MS       (10 * LIFE_SECOND_MS) // a kubelet takes a moment to say so
+#define STANDBY_LOOK_AGAIN_MS (10 * LIFE_SECOND_MS)
+#define FORCED_GRACE_S        1 // a kubelet ends the pod and says so; zero would not wait for it
 
 void evictions_free(struct drain *drain)
 {
@@ -54,6 +56,16 @@ static int compare_importance(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->name, y->name);
 }
 
+static void put_last(const struct pod **pods, uint32_t count, const struct pod *last)
+{
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        if (pods[i] != last)
+            continue;
+        pods[i] = pods[i + 1];
+        pods[i + 1] = last;
+    }
+}
+
 static const struct pod **leaving_pods(const struct life_private *p, uint32_t *count)
 {
     const struct node *node = p->intention->node;
@@ -67,6 +79,7 @@ static const struct pod **leaving_pods(const struct life_private *p, uint32_t *c
             pods[(*count)++] = pod;
     if (*count > 1)
         qsort(pods, *count, sizeof(*pods), compare_importance);
+    put_last(pods, *count, own_pod(p->core));
     return pods;
 }
 
@@ -138,9 +151,23 @@ static bool overdue(struct life_private *p, struct eviction *eviction, const str
     return false;
 }
 
+// This coordinator goes last, and only when another one is ready to go on.
+static bool goes_too_early(struct life_private *p, const struct pod *pod)
+{
+    if (pod != own_pod(p->core) || (p->drain->left <= 1 && own_may_leave(p->core, p->intention->node)))
+        return false;
+    if (p->drain->left <= 1) {
+        life_wait(p, "a standby of this coordinator that is ready elsewhere");
+        life_due(p, p->core->now_ms + STANDBY_LOOK_AGAIN_MS);
+    }
+    return true;
+}
+
 // True: given up.
 static bool evict(struct life_private *p, struct eviction *eviction, const struct pod *pod)
 {
+    if (goes_too_early(p, pod))
+        return false;
     const struct budget *budget = NULL;
     uint32_t budgets = rules_budgets_of(p->core->cluster, pod, &budget);
     if (budgets > 1) {

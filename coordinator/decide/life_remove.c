@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/decide/own.h"
+
 // Leaving: what must be known after a death is stored first, then the node is cordoned, its pods are moved
 // (life_drain.c), its volumes let go; then life_delete.c. Giving up at any step undoes the cordon, says why,
 // and tries again after a growing time.
@@ -307,6 +309,20 @@ static void cordoned(struct life_private *p)
         life_step_to(p, LIFE_LAST_LIST, "a last look");
 }
 
+// The drain ends this very coordinator: somebody has to be there who goes on with it.
+static bool another_could_lead(struct life_private *p)
+{
+    if (!remove_graceful(p) || own_may_leave(p->core, p->intention->node))
+        return true;
+    if (p->life->removal == REMOVAL_VOLUNTARY) {
+        remove_give_up(p, "this coordinator runs on it, and no standby is ready elsewhere");
+        return false;
+    }
+    life_wait(p, "a standby of this coordinator, which runs on it, that is ready elsewhere");
+    life_due(p, p->core->now_ms + HELD_LOOK_AGAIN_MS);
+    return false;
+}
+
 static void cordon(struct life_private *p)
 {
     enum outcome outcome;
@@ -328,7 +344,7 @@ static void cordon(struct life_private *p)
         }
         life_retry(p, CORDON_LEAST_MS, CORDON_MOST_MS);
     }
-    if (!life_can_ask(p))
+    if (!life_can_ask(p) || !another_could_lead(p))
         return;
     struct arena *arena = p->core->out->arena;
     struct command *command = life_command(p, COMMAND_KUBE_CORDON);

@@ -32,6 +32,7 @@ void rule_do_not_disrupt(struct node_case *seen, struct answer *answer);
 void rule_local_data(struct node_case *seen, struct answer *answer);
 void rule_budgets(struct node_case *seen, struct answer *answer);
 void rule_pods_evidence(struct node_case *seen, struct answer *answer);
+void rule_own_pod(struct node_case *seen, struct answer *answer);
 
 // The budgets that select the pod: their number, and the first.
 uint32_t rules_budgets_of(const struct cluster *cluster, const struct pod *pod, const struct budget **first);

@@ -452,6 +452,7 @@ const struct node_rule NODE_RULES[] = {
     {"local data", rule_local_data, TOGETHER, ANY, ALWAYS},
     {"evidence of pods", rule_pods_evidence, TOGETHER, ANY, ALWAYS},
     {"budgets", rule_budgets, TOGETHER, ANY, ALWAYS},
+    {"this coordinator", rule_own_pod, TOGETHER, ANY, ALWAYS},
     {"budget for disturbance", rule_disruption, TOGETHER, ANY, ALWAYS},
     {"group minimum", rule_minimum, TOGETHER, IDLE, ALWAYS},
 };

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/wire.h"
+#include "coordinator/decide/own.h"
 #include "coordinator/decide/rules.h"
 
 static struct pod *next_that_counts(const struct core *core, struct pod *pod)
@@ -214,4 +215,20 @@ void rule_pods_evidence(struct node_case *seen, struct answer *answer)
         ANSWER_SAY(answer, change, "passes when the agent on %s reports otherwise", seen->node->name);
         return;
     }
+}
+
+// It takes over from itself on another node, or not at all.
+void rule_own_pod(struct node_case *seen, struct answer *answer)
+{
+    const struct pod *own = own_pod(seen->core);
+    bool here = own != NULL && own->node == seen->node;
+    const struct pod *standby = here ? own_standby(seen->core, seen->node) : NULL;
+    answer->verdict = !here || standby != NULL ? RULE_PASS : RULE_WAITS;
+    ANSWER_SAY(answer, saw, "%s%s",
+               !here             ? "runs elsewhere"
+               : standby == NULL ? "runs here, no standby"
+                                 : "standby ",
+               standby != NULL ? standby->name : "");
+    ANSWER_SAY(answer, limit, "a standby ready elsewhere");
+    ANSWER_SAY(answer, change, "see that a second replica of the coordinator is ready on another node");
 }

@@ -58,6 +58,10 @@ static void keep_config(struct core *core, const struct core_config *config)
     core->config = *config;
     core->config.identity =
         strings_intern(core->cluster->strings, config->identity != NULL ? config->identity : "");
+    core->config.own_space =
+        strings_intern(core->cluster->strings, config->own_space != NULL ? config->own_space : "");
+    core->config.own_pod =
+        strings_intern(core->cluster->strings, config->own_pod != NULL ? config->own_pod : "");
     for (int32_t i = 0; i < config->startup_taint_count; i++)
         core->config.startup_taints[i] = strings_intern(core->cluster->strings, config->startup_taints[i]);
 }
