@@ -33,6 +33,7 @@ static const struct {
     {"log-level", client_main, "show or change the log level"},
     {"pause", client_main, "change nothing until resume; survives restarts"},
     {"resume", client_main, "act again"},
+    {"approve", client_main, "carry out what was recommended under this decision (D42, see actions)"},
     {"release", client_main, "lift every finalizer, taint and cordon of ours; the machines stay"},
     {"version", command_version, "version, commit, build date, platform"},
     {"help", command_help, "this text"},

@@ -36,6 +36,7 @@ enum admin_command {
     ADMIN_PAUSE,     // "reason", optional
     ADMIN_RESUME,
     ADMIN_RELEASE, // "group", optional: all without it
+    ADMIN_APPROVE, // "decision": "D42"
     ADMIN_COMMAND_COUNT
 };
 const char *admin_command_name(enum admin_command command);
@@ -44,7 +45,7 @@ struct admin_request {
     uint64_t id; // for admin_reply(); set by the server
     enum admin_command command;
     // "" when not given; owned
-    char *node, *space, *pod, *group, *level, *reason;
+    char *node, *space, *pod, *group, *level, *reason, *decision;
     uint32_t limit; // how many entries a list may have; 0: the command's own default
 };
 // Check everything about a request's text. NULL with an error for the asker; free with admin_request_free().

@@ -71,6 +71,11 @@ static int fill(struct json *json, enum admin_command command, const struct word
         if (words->count > 0)
             json_put_string(json, "level", words->items[0]);
         return at_most(words, 1, "log-level [debug|info|warn|error]", error);
+    case ADMIN_APPROVE:
+        if (words->count < 1)
+            return error_set(error, 0, "approve what? usage: vpsie-coordinator approve DECISION");
+        json_put_string(json, "decision", words->items[0]);
+        return at_most(words, 1, "approve DECISION", error);
     case ADMIN_PAUSE: {
         char AUTOFREE *reason = joined_words(words);
         json_put_string(json, "reason", reason);

@@ -69,7 +69,7 @@ static void set_decisions(const struct core *core)
     static const char NAME[] = "vpsie_autoscaler_decisions_total";
     if (core->decision_count < counted)
         counted = 0; // another core: in tests
-    for (int kind = DECISION_ORDER; kind <= DECISION_OPERATOR; kind++) {
+    for (int kind = DECISION_ORDER; kind < DECISION_KIND_COUNT; kind++) {
         char labels[64];
         snprintf(labels, sizeof(labels), "kind=\"%s\"", decision_kind_name((enum decision_kind)kind));
         (void)metrics_counter(NAME, labels, "Decisions by kind.");

@@ -13,6 +13,7 @@ static const char *const COMMANDS[ADMIN_COMMAND_COUNT] = {
     [ADMIN_AGENTS] = "agents",   [ADMIN_PODS] = "pods",         [ADMIN_ACTIONS] = "actions",
     [ADMIN_EXPLAIN] = "explain", [ADMIN_SNAPSHOT] = "snapshot", [ADMIN_LOG_LEVEL] = "log-level",
     [ADMIN_PAUSE] = "pause",     [ADMIN_RESUME] = "resume",     [ADMIN_RELEASE] = "release",
+    [ADMIN_APPROVE] = "approve",
 };
 #define NAME_BYTES_MAX   253u
 #define REASON_BYTES_MAX 180u
@@ -105,7 +106,8 @@ static int take_fields(const cJSON *json, struct admin_request *request, struct 
         take_string(json, "pod", 2 * NAME_BYTES_MAX + 1, &request->pod, error) < 0 ||
         take_string(json, "group", NAME_BYTES_MAX, &request->group, error) < 0 ||
         take_string(json, "level", NAME_BYTES_MAX, &request->level, error) < 0 ||
-        take_string(json, "reason", REASON_BYTES_MAX, &request->reason, error) < 0)
+        take_string(json, "reason", REASON_BYTES_MAX, &request->reason, error) < 0 ||
+        take_string(json, "decision", NAME_BYTES_MAX, &request->decision, error) < 0)
         return -1;
     split_pod(request);
     const cJSON *limit = cJSON_GetObjectItemCaseSensitive(json, "limit");
@@ -117,6 +119,8 @@ static int take_fields(const cJSON *json, struct admin_request *request, struct 
     int named = (request->node[0] != '\0') + (request->pod[0] != '\0') + (request->group[0] != '\0');
     if (request->command == ADMIN_EXPLAIN && named != 1)
         return error_set(error, 0, "explain wants one of \"node\", \"pod\" (NAMESPACE/NAME) or \"group\"");
+    if (request->command == ADMIN_APPROVE && request->decision[0] == '\0')
+        return error_set(error, 0, "approve wants a \"decision\", such as \"D42\"");
     return 0;
 }
 
@@ -161,6 +165,7 @@ void admin_request_free(struct admin_request *request)
     free(request->group);
     free(request->level);
     free(request->reason);
+    free(request->decision);
     free(request);
 }
 
@@ -171,6 +176,7 @@ struct event *admin_request_event(const struct admin_request *request)
     case ADMIN_PAUSE: verb = OPERATOR_PAUSE; break;
     case ADMIN_RESUME: verb = OPERATOR_RESUME; break;
     case ADMIN_RELEASE: verb = OPERATOR_RELEASE; break;
+    case ADMIN_APPROVE: verb = OPERATOR_APPROVE; break;
     default: return NULL;
     }
     struct event *event = event_create(EVENT_OPERATOR);
@@ -180,6 +186,8 @@ struct event *admin_request_event(const struct admin_request *request)
     if (verb == OPERATOR_RELEASE)
         event->operator_request.argument =
             request->group[0] == '\0' ? "" : arena_printf(event->arena, "group/%s", request->group);
+    if (verb == OPERATOR_APPROVE)
+        event->operator_request.argument = arena_strdup(event->arena, request->decision);
     return event;
 }
 

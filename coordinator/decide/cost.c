@@ -3,20 +3,27 @@
 #define HOUR_MS 3600000.0
 #define DAY_MS  86400000
 
-double policy_group_price(struct core *core, struct group *group)
+double policy_size_price(struct core *core, const struct group *group, int64_t size_id)
 {
     const struct cloud_offers *offers = cluster_offers(core->cluster, group->facts.datacenter_id);
-    int64_t size = policy_size_id(core, group);
     for (uint32_t i = 0; offers != NULL && i < offers->offer_count; i++)
-        if (offers->offers[i].id == size)
+        if (offers->offers[i].id == size_id)
             return offers->offers[i].price_hour;
     return 0.0;
+}
+
+double policy_group_price(struct core *core, struct group *group)
+{
+    return policy_size_price(core, group, policy_size_id(core, group));
 }
 
 double policy_node_price(struct core *core, const struct node *node)
 {
     struct group *group = node->intention != NULL ? node->intention->group : NULL;
-    return group != NULL ? policy_group_price(core, group) : 0.0;
+    if (group == NULL)
+        return 0.0;
+    int64_t size_id = life_size(core, node->intention);
+    return size_id != 0 ? policy_size_price(core, group, size_id) : policy_group_price(core, group);
 }
 
 static double per_hour(struct core *core)

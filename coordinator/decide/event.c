@@ -129,7 +129,7 @@ static void describe_outcome(const struct event *event, struct text *out)
 
 void event_describe(const struct event *event, struct text *out)
 {
-    static const char *const verbs[] = {"pause", "resume", "release"};
+    static const char *const verbs[] = {"pause", "resume", "release", "approve"};
     text_printf(out, "%" PRId64 " %s", event->now_ms, event_kind_name(event->kind));
     switch (event->kind) {
     case EVENT_TIMER:

@@ -59,7 +59,7 @@ struct saved_state {
     enum mass_deletion mass_deletion;
 };
 
-enum operator_verb { OPERATOR_PAUSE, OPERATOR_RESUME, OPERATOR_RELEASE };
+enum operator_verb { OPERATOR_PAUSE, OPERATOR_RESUME, OPERATOR_RELEASE, OPERATOR_APPROVE };
 
 struct fresh_facts { // COMMAND_KUBE_LIST_FRESH: the objects themselves came before this, as EVENT_OBJECT
     bool predecessor_webhooks; // its webhooks are registered with failurePolicy Fail and their service has no
@@ -138,7 +138,7 @@ struct event {
         struct {
             enum operator_verb verb;
             uint64_t request_id;  // answered by COMMAND_OPERATOR_REPLY
-            const char *argument; // reason of a pause; "group/NAME" or "" for all
+            const char *argument; // reason of a pause; "group/NAME" or "" for all; "D42" of an approval
         } operator_request;
     };
 };

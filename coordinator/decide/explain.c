@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "coordinator/decide/moves.h"
 #include "coordinator/decide/policy.h"
 #include "coordinator/decide/rules.h"
 
@@ -74,8 +75,11 @@ bool explain_node(struct core *core, struct arena *arena, const char *name, stru
     out->at_ms = core->now_ms;
     struct node_answer first = policy_node_explain(core, node, arena, out);
     bool judged = node->intention != NULL && life != NULL && life->step == LIFE_READY;
-    if (judged)
+    if (judged) {
         add_plan_rows(core, node, arena, out, &first);
+        consolidate_explain(core, node, arena, out);
+        replace_explain(core, node, arena, out);
+    }
     out->verdict = node_verdict(arena, life, &first);
     out->decision_id = life != NULL ? life->decision_id : 0;
     double price = policy_node_price(core, node);

@@ -1,11 +1,12 @@
 #include "coordinator/decide/life.h"
+#include "coordinator/decide/moves.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-// What an operator may say: pause, resume, release. The first two are kept on the Lease.
+// What an operator may say: pause, resume, release, approve. The first two are kept on the Lease.
 
 #define SAVE_RETRY_MS    (2 * LIFE_SECOND_MS)
 #define RELEASE_RETRY_MS (2 * LIFE_SECOND_MS)
@@ -73,6 +74,27 @@ static void begin_release(struct core *core, uint64_t request_id)
     }
 }
 
+// What was recommended under this decision: "D42".
+static void approve(struct core *core, uint64_t request_id, const char *argument)
+{
+    uint64_t id = 0;
+    const char *digits = argument[0] == 'D' || argument[0] == 'd' ? argument + 1 : argument;
+    if (text_parse_u64(digits, strlen(digits), &id, NULL) < 0) {
+        reply(core, request_id, false, "not-found",
+              "which recommendation? its id is in `actions`, such as D42");
+        return;
+    }
+    char text[400];
+    if (!moves_approve(core, id, text, sizeof(text))) {
+        reply(core, request_id, false, "not-approved", text);
+        return;
+    }
+    char summary[64];
+    snprintf(summary, sizeof(summary), "approve D%" PRIu64, id);
+    decide(core, summary, text);
+    reply(core, request_id, true, "", text);
+}
+
 void life_operator(struct core *core, const struct event *event)
 {
     uint64_t request_id = event->operator_request.request_id;
@@ -100,6 +122,7 @@ void life_operator(struct core *core, const struct event *event)
         else
             begin_release(core, request_id);
         break;
+    case OPERATOR_APPROVE: approve(core, request_id, argument); break;
     }
 }
 

@@ -1,4 +1,5 @@
 #include "coordinator/decide/policy.h"
+#include "coordinator/decide/moves.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ void policy_init(struct core *core)
     assert(core->policy == NULL);
     core->policy = xcalloc(1, sizeof(*core->policy));
     core->policy->scratch = arena_create(SCRATCH_BLOCK_BYTES);
+    core->policy->moves = xcalloc(1, sizeof(*core->policy->moves));
 }
 
 void policy_free(struct core *core)
@@ -20,6 +22,7 @@ void policy_free(struct core *core)
     if (core->policy == NULL)
         return;
     arena_destroy(core->policy->scratch);
+    free(core->policy->moves);
     free(core->policy);
     core->policy = NULL;
 }
@@ -145,6 +148,18 @@ uint32_t policy_leaving(const struct core *core, bool empty)
     return leaving;
 }
 
+struct removal_room policy_removal_room(const struct core *core)
+{
+    const struct config_facts *config = core->cluster->config;
+    int64_t leaving = policy_leaving(core, false);
+    if (config != NULL && config->max_concurrent_scale_downs > 0) {
+        int64_t left = config->max_concurrent_scale_downs - leaving;
+        return (struct removal_room){.empty = left, .any = left, .common = true};
+    }
+    return (struct removal_room){.empty = core->config.max_empty_removals - leaving,
+                                 .any = 1 - (leaving - (int64_t)policy_leaving(core, true))};
+}
+
 int64_t policy_size_id(struct core *core, struct group *group)
 {
     int64_t size = group_life(core, group)->size_id;
@@ -225,6 +240,8 @@ const char *decision_kind_name(enum decision_kind kind)
     case DECISION_GIVE_UP: return "give-up";
     case DECISION_HOLD: return "hold";
     case DECISION_OPERATOR: return "operator";
+    case DECISION_CONSOLIDATE: return "consolidate";
+    case DECISION_KIND_COUNT: break;
     }
     return "?";
 }

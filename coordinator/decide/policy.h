@@ -59,6 +59,7 @@ struct policy_shared {
     double cost_today;
     struct policy_said said[POLICY_SAID_SLOTS];
     struct policy_unfit unfit[POLICY_UNFIT_SLOTS];
+    struct moves *moves; // moves.c
 };
 
 #define GROUP_CONDITIONS 5
@@ -68,6 +69,20 @@ enum group_condition {
     CONDITION_ERROR,
     CONDITION_AT_MIN,
     CONDITION_AT_MAX
+};
+
+// What a group remembers of its moves.
+struct group_moves {
+    int64_t round_from_ms; // when this round of consolidation began; 0: none yet
+    bool round_over;       // nothing more was found in it
+    int64_t next_ms;       // nothing changes before by itself
+    int64_t looked_ms;     // groups take turns
+    int64_t replace_next_ms;
+    int64_t moved_ms;                             // the last consolidation, 0: none in this term
+    int64_t moved_cpu_millis, moved_memory_bytes; // what all pods asked for then
+    int64_t workload_at_ms;                       // when they were compared last
+    bool workload_changed;                        // and what came of it
+    uint64_t said_hash;                           // what was recommended, or decided in a dry run, last
 };
 
 // One allocation, no pointers to free: hangs on group_life->private_state.
@@ -80,6 +95,7 @@ struct group_life_private {
     uint64_t dry_order_hash;  // what a dry decision said last: the same is not said again
     uint64_t dry_order_id;
     uint64_t dry_removal_hash;
+    struct group_moves moves;
     int64_t told_generation; // spec fields that do not apply were told of for this generation
     // status
     uint64_t status_hash; // of what was written last; 0: write
@@ -186,6 +202,14 @@ int64_t policy_paid_left_ms(const struct core *core, const struct node *node);
 // form.
 int policy_hours_allow(const char *hours, int minute);
 
+// How many more nodes may begin to leave, of all groups together (maxConcurrentScaleDowns; without an
+// AutoscalerConfig one with pods at a time, and --max-empty-removals without).
+struct removal_room {
+    int64_t empty, any;
+    bool common; // one number for both
+};
+struct removal_room policy_removal_room(const struct core *core);
+
 // Would the node's pods fit elsewhere, on the free space as it is, alone? For explain.
 struct node_fit {
     uint32_t pods, placed;
@@ -204,6 +228,8 @@ struct policy_cost {
     double at_max_today; // had every group been at its maximum since midnight
 };
 double policy_group_price(struct core *core, struct group *group); // one machine, an hour; 0 when not known
+double policy_size_price(struct core *core, const struct group *group,
+                         int64_t size_id); // the same, of a size
 struct policy_cost policy_cost(struct core *core);
 void policy_cost_update(struct core *core);
 

@@ -47,6 +47,7 @@ struct node_answer policy_node_may_go(struct core *core, struct node *node, enum
                                       bool begun)
 {
     struct node_case seen = node_case(core, node, reason);
+    seen.begun = begun;
     for (uint32_t i = 0; i < NODE_RULE_COUNT; i++) {
         struct answer answer = {0};
         if ((NODE_RULES[i].reasons & (uint32_t)reason) == 0 || (begun && NODE_RULES[i].settles))

@@ -12,6 +12,7 @@ struct node_case {
     struct group *group; // of the intention
     const struct life *life;
     enum disruption_reason reason; // why it would go
+    bool begun;                    // machines have come for it already
 };
 
 struct node_rule {
@@ -33,6 +34,10 @@ void rule_local_data(struct node_case *seen, struct answer *answer);
 void rule_budgets(struct node_case *seen, struct answer *answer);
 void rule_pods_evidence(struct node_case *seen, struct answer *answer);
 void rule_own_pod(struct node_case *seen, struct answer *answer);
+
+// What moves bring (moves.c).
+void rule_move(struct node_case *seen, struct answer *answer);
+void rule_rests(struct node_case *seen, struct answer *answer);
 
 // The budgets that select the pod: their number, and the first.
 uint32_t rules_budgets_of(const struct cluster *cluster, const struct pod *pod, const struct budget **first);

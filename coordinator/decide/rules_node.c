@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "coordinator/decide/disruption.h"
+#include "coordinator/decide/moves.h"
 #include "coordinator/decide/rules.h"
 
 // Rules about the node itself. What its pods say is in rules_pods.c.
@@ -351,7 +352,9 @@ static void rule_paid_period(struct node_case *seen, struct answer *answer)
     if (period_ms <= 0 || seen->intention == NULL)
         return;
     int64_t left_ms = policy_paid_left_ms(seen->core, seen->node);
-    (void)wait_until(seen, answer, seen->core->now_ms + left_ms - POLICY_PAID_WINDOW_MS);
+    bool idle = seen->reason == DISRUPTION_EMPTY || seen->reason == DISRUPTION_UNDERUSED;
+    int64_t lead_ms = idle || seen->begun ? 0 : MOVE_LEAD_MS; // machines come first
+    (void)wait_until(seen, answer, seen->core->now_ms + left_ms - POLICY_PAID_WINDOW_MS - lead_ms);
     if (answer->words == NULL)
         return;
     char left[32], window[32];
@@ -439,6 +442,8 @@ const struct node_rule NODE_RULES[] = {
     {"cordon", rule_cordon, TOGETHER, ANY, ALWAYS},
     {"allowed hours", rule_hours, TOGETHER, ANY, ALWAYS},
     {"creation reason", rule_reason, TOGETHER, ANY, ALWAYS},
+    {"moves", rule_move, TOGETHER, ANY, ALWAYS},
+    {"rests", rule_rests, TOGETHER, (uint32_t)DISRUPTION_CONSOLIDATION, SETTLES},
     {"paid period", rule_paid_period, TOGETHER, ANY, ALWAYS},
     {"agent", rule_agent, TOGETHER, ANY, ALWAYS},
     {"pressure", rule_pressure, TOGETHER, ANY, ALWAYS},

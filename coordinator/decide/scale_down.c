@@ -5,6 +5,7 @@
 
 #include "coordinator/decide/disruption.h"
 #include "coordinator/decide/elsewhere.h"
+#include "coordinator/decide/moves.h"
 #include "coordinator/decide/policy.h"
 #include "coordinator/decide/rules.h"
 
@@ -40,8 +41,8 @@ struct shrink {
     struct leaver *leavers;
     uint32_t count;
     struct elsewhere elsewhere;
-    struct group_room *rooms;     // by group
-    int64_t room_empty, room_any; // of all groups together
+    struct group_room *rooms; // by group
+    struct removal_room room; // of all groups together
 };
 
 static bool shrink_due(struct core *core);
@@ -63,6 +64,7 @@ void scale_down_consider(struct core *core)
         choose(&shrink);
         remove_chosen(&shrink);
     }
+    moves_consider(core);
     if (core->policy->shrink_due_ms > 0)
         core_wake_at(core, core->policy->shrink_due_ms);
 }
@@ -175,16 +177,7 @@ static void measure_room(struct shrink *shrink)
 {
     struct core *core = shrink->core;
     struct cluster *cluster = core->cluster;
-    const struct config_facts *config = cluster->config;
-    int64_t leaving = policy_leaving(core, false);
-    int64_t leaving_empty = policy_leaving(core, true);
-    if (config != NULL && config->max_concurrent_scale_downs > 0) {
-        shrink->room_any = config->max_concurrent_scale_downs - leaving;
-        shrink->room_empty = shrink->room_any;
-    } else {
-        shrink->room_any = 1 - (leaving - leaving_empty);
-        shrink->room_empty = core->config.max_empty_removals - leaving;
-    }
+    shrink->room = policy_removal_room(core);
     shrink->rooms = ARENA_ARRAY(shrink->arena, struct group_room, cluster->group_count + 1);
     for (uint32_t i = 0; i < cluster->group_count; i++) {
         struct group *group = cluster->groups[i];
@@ -200,7 +193,7 @@ static bool has_room(const struct shrink *shrink, const struct leaver *leaver)
 {
     const struct group_room *room = &shrink->rooms[leaver->group];
     bool empty = leaver->pods == 0;
-    return (empty ? shrink->room_empty : shrink->room_any) > 0 && room->minimum > 0 &&
+    return (empty ? shrink->room.empty : shrink->room.any) > 0 && room->minimum > 0 &&
            (empty ? room->empty : room->underused) > 0;
 }
 
@@ -208,10 +201,8 @@ static bool has_room(const struct shrink *shrink, const struct leaver *leaver)
 static void take_room(struct shrink *shrink, const struct leaver *leaver)
 {
     struct group_room *room = &shrink->rooms[leaver->group];
-    const struct config_facts *config = shrink->core->cluster->config;
-    bool common = config != NULL && config->max_concurrent_scale_downs > 0; // one limit for both
-    shrink->room_empty -= common || leaver->pods == 0;
-    shrink->room_any -= common || leaver->pods > 0;
+    shrink->room.empty -= shrink->room.common || leaver->pods == 0;
+    shrink->room.any -= shrink->room.common || leaver->pods > 0;
     room->minimum--;
     room->empty -= room->empty < INT64_MAX;
     room->underused -= room->underused < INT64_MAX;

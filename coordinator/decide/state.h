@@ -16,10 +16,12 @@ enum decision_kind {
     DECISION_ORDER, // machines for pods, or for a minimum
     DECISION_ADOPT,
     DECISION_REMOVE,  // nodes not needed
-    DECISION_REPLACE, // broken
+    DECISION_REPLACE, // broken, too old, or no longer as its group wants it
     DECISION_GIVE_UP, // a drain or an order was given up
     DECISION_HOLD,    // a brake closed or opened
-    DECISION_OPERATOR
+    DECISION_OPERATOR,
+    DECISION_CONSOLIDATE, // nodes by fewer or cheaper ones
+    DECISION_KIND_COUNT
 };
 struct decision {
     uint64_t id; // printed as D<id>

@@ -58,6 +58,7 @@ static void words_become_requests(void **state)
     asks("pause", "{\"command\":\"pause\",\"reason\":\"night shift\"}", WORDS("night", "shift"));
     asks("log-level", "{\"command\":\"log-level\",\"level\":\"debug\"}", WORDS("debug"));
     asks("release", "{\"command\":\"release\"}", 0, NULL);
+    asks("approve", "{\"command\":\"approve\",\"decision\":\"D42\"}", WORDS("D42"));
 }
 
 static void words_that_make_no_sense_are_told_the_usage(void **state)
@@ -65,6 +66,7 @@ static void words_that_make_no_sense_are_told_the_usage(void **state)
     (void)state;
     wrong("status", "unexpected word \"now\"", WORDS("now"));
     wrong("explain", "explain what?", 0, NULL);
+    wrong("approve", "approve what?", 0, NULL);
     wrong("explain", "which node?", WORDS("node"));
     wrong("explain", "a node, a pod or a group, not \"w-4\"", WORDS("w-4"));
     wrong("explain", "unexpected word \"w-5\"", WORDS("node", "w-4", "w-5"));

@@ -32,7 +32,7 @@ static void every_command_has_a_name_that_is_understood(void **state)
     for (int i = 0; i < ADMIN_COMMAND_COUNT; i++) {
         struct error error = {0};
         const char *name = admin_command_name((enum admin_command)i);
-        char AUTOFREE *text = xprintf("{\"command\":\"%s\",\"node\":\"w-1\"}", name);
+        char AUTOFREE *text = xprintf("{\"command\":\"%s\",\"node\":\"w-1\",\"decision\":\"D1\"}", name);
         struct admin_request *request = parse(text, &error);
         assert_non_null(request);
         assert_int_equal(request->command, i);
@@ -139,6 +139,13 @@ static void writing_commands_become_events_and_reading_ones_do_not(void **state)
     assert_string_equal(event->operator_request.argument, "");
     event_destroy(event);
     admin_request_free(request);
+    request = parse("{\"command\":\"approve\",\"decision\":\"D42\"}", &error);
+    event = admin_request_event(request);
+    assert_int_equal(event->operator_request.verb, OPERATOR_APPROVE);
+    assert_string_equal(event->operator_request.argument, "D42");
+    event_destroy(event);
+    admin_request_free(request);
+    assert_null(parse("{\"command\":\"approve\"}", &error));
     request = parse("{\"command\":\"status\"}", &error);
     assert_null(admin_request_event(request));
     admin_request_free(request);

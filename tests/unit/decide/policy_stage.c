@@ -45,24 +45,39 @@ static struct machine_facts *machines(struct stage *stage, struct arena *arena, 
     return all;
 }
 
+// Without kubeSizeID a NodeGroup has a VPSie group of either size, the large one's id STAGE_LARGE above the
+// other.
+static struct vpsie_group_facts vpsie_group(const struct group *group, bool large, const char *name)
+{
+    const struct nodegroup_facts *facts = &group->facts;
+    struct vpsie_group_facts made = {.id = facts->status_vpsie_group_id + (large ? STAGE_LARGE : 0),
+                                     .identifier = name,
+                                     .name = name,
+                                     .size_id = facts->kube_size_id != 0 ? facts->kube_size_id
+                                                : large                  ? 20
+                                                                         : 10,
+                                     .cpu = large ? 8 : 4,
+                                     .memory_mb = large ? 16384 : 8192,
+                                     .disk_gb = large ? 160 : 80,
+                                     .datacenter_id = STAGE_DATACENTER,
+                                     .active = true};
+    for (uint32_t i = 0; i < group->intention_count; i++)
+        made.nodes_count += group->intentions[i]->facts.vpsie_group_id == made.id || facts->kube_size_id != 0;
+    return made;
+}
+
 static struct vpsie_group_facts *vpsie_groups(struct stage *stage, struct arena *arena, uint32_t *count)
 {
     const struct cluster *cluster = stage->core->cluster;
-    struct vpsie_group_facts *all = ARENA_ARRAY(arena, struct vpsie_group_facts, cluster->group_count + 1);
+    struct vpsie_group_facts *all =
+        ARENA_ARRAY(arena, struct vpsie_group_facts, 2 * cluster->group_count + 1);
     for (uint32_t i = 0; i < cluster->group_count; i++) {
         const struct group *group = cluster->groups[i];
         if (group->facts.status_vpsie_group_id == 0)
             continue;
-        all[(*count)++] = (struct vpsie_group_facts){.id = group->facts.status_vpsie_group_id,
-                                                     .identifier = group->facts.name,
-                                                     .name = group->facts.name,
-                                                     .size_id = group->facts.kube_size_id,
-                                                     .cpu = 4,
-                                                     .memory_mb = 8192,
-                                                     .disk_gb = 80,
-                                                     .nodes_count = (int32_t)group->intention_count,
-                                                     .datacenter_id = STAGE_DATACENTER,
-                                                     .active = true};
+        all[(*count)++] = vpsie_group(group, false, group->facts.name);
+        if (group->facts.kube_size_id == 0)
+            all[(*count)++] = vpsie_group(group, true, arena_printf(arena, "%s-20", group->facts.name));
     }
     return all;
 }
@@ -395,13 +410,21 @@ struct group *stage_group(struct stage *stage, const char *name, int32_t min, in
 
 struct node *stage_machine(struct stage *stage, const char *name, const char *group)
 {
-    struct event *event = stage_node_event(stage, name, 3500, 7168);
+    return stage_machine_of(stage, name, group, false);
+}
+
+struct node *stage_machine_of(struct stage *stage, const char *name, const char *group, bool large)
+{
+    struct event *event = stage_node_event(stage, name, large ? 7500 : 3500, large ? 15360 : 7168);
     stage_label(event, &event->object.node->labels, KEY_MANAGED, "true");
     stage_label(event, &event->object.node->labels, KEY_NODEGROUP, group);
     stage_label(event, &event->object.node->labels, "pool", group);
     stage_step(stage, event);
     event = stage_intention_event(stage, name, group);
     event->object.intention->node_name = arena_strdup(event->arena, name);
+    event->object.intention->vpsie_group_id =
+        cluster_group(stage->core->cluster, NULL, group)->facts.status_vpsie_group_id +
+        (large ? STAGE_LARGE : 0);
     stage_step(stage, event);
     stage_step(stage, stage_report_event(stage, name));
     struct node *node = cluster_node(stage->core->cluster, name);

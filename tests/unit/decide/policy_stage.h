@@ -9,6 +9,7 @@
 #define STAGE_START_MS   ((int64_t)1767225600000) // 2026-01-01T00:00:00Z
 #define STAGE_DATACENTER "dc-1"
 #define STAGE_CLUSTER    "vpsie-cluster"
+#define STAGE_LARGE      100
 
 struct stage {
     struct core *core;
@@ -46,6 +47,9 @@ void stage_taint(struct event *event, struct taints *taints, const char *key, en
 struct group *stage_group(struct stage *stage, const char *name, int32_t min, int32_t max);
 struct node *stage_machine(struct stage *stage, const char *node,
                            const char *group); // in service, agent heard
+// The same of either size; large ones only in a group that may have both (no kubeSizeID, offerings "10",
+// "20").
+struct node *stage_machine_of(struct stage *stage, const char *node, const char *group, bool large);
 void stage_waiting(struct stage *stage, const char *prefix, uint32_t count, int64_t cpu_millis, int64_t mib);
 void stage_running(struct stage *stage, const char *name, const char *node, int64_t cpu_millis, int64_t mib);
 void stage_reports(struct stage *stage); // every agent speaks

@@ -50,17 +50,12 @@ static void configure_one(struct disruption_budget_facts budget)
 static void idle_machines(const char *group, int count)
 {
     struct event *event = stage_group_event(stage, group, 0, 100);
-    int64_t id = 7 + (int64_t)stage->core->cluster->group_count;
-    event->object.group->status_vpsie_group_id = id;
+    event->object.group->status_vpsie_group_id = 7 + (int64_t)stage->core->cluster->group_count;
     stage_step(stage, event);
     for (int i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof(name), "%s-%02d", group, i);
         stage_machine(stage, name, group);
-        event = stage_intention_event(stage, name, group); // of a VPSie group of its own
-        event->object.intention->vpsie_group_id = id;
-        event->object.intention->node_name = arena_strdup(event->arena, name);
-        stage_step(stage, event);
     }
 }
 

@@ -1,0 +1,484 @@
+// Consolidation: what is worth a move, which move is made, and that no move undoes another.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "coordinator/decide/moves.h"
+#include "tests/unit/decide/policy_stage.h"
+
+#define MINUTE_MS 60000
+#define HOUR_MS   3600000
+// $0.05 and $0.09 an hour are $36.50 and $65.70 a month.
+
+static struct stage *stage;
+
+static int setup(void **state)
+{
+    (void)state;
+    stage = stage_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stage_destroy(stage);
+    return 0;
+}
+
+static void live(int64_t ms)
+{
+    for (int64_t left = ms; left > 0; left -= 20000) {
+        stage_wait(stage, left < 20000 ? left : 20000);
+        stage_reports(stage);
+    }
+    stage_wait(stage, 5000);
+}
+
+static const char *const BOTH[] = {"10", "20"};
+
+struct wish_of {
+    enum cost_strategy strategy;
+    double monthly_savings_min;
+    bool approval, off, no_opt_in;
+    int32_t min, max, impact_percent;
+    int32_t concurrent;
+};
+
+// A group of both sizes that never calls a node underused: what goes, goes by consolidation.
+static void begin(struct wish_of wish)
+{
+    struct event *event = stage_config_event(stage);
+    event->object.config->rebalancing = !wish.off;
+    event->object.config->consolidation = !wish.no_opt_in;
+    event->object.config->max_concurrent_scale_downs = wish.concurrent > 0 ? wish.concurrent : 10;
+    stage_step(stage, event);
+    event = stage_group_event(stage, "general", wish.min, wish.max > 0 ? wish.max : 20);
+    struct nodegroup_facts *facts = event->object.group;
+    facts->kube_size_id = 0;
+    facts->offering_ids = BOTH;
+    facts->offering_count = 2;
+    facts->scale_down.cpu_threshold_percent = facts->scale_down.memory_threshold_percent = 0;
+    facts->cost = (struct cost_facts){.enabled = true,
+                                      .strategy = wish.strategy,
+                                      .interval_seconds = 86400,
+                                      .monthly_savings_min = wish.monthly_savings_min,
+                                      .performance_impact_max_percent =
+                                          wish.impact_percent > 0 ? wish.impact_percent : 100,
+                                      .require_approval = wish.approval};
+    stage_step(stage, event);
+    stage_wait(stage, 61000); // VPSie's lists
+}
+
+// Of consolidation or replacement.
+static const struct decision *last_move(void)
+{
+    for (uint64_t n = stage->core->decision_count; n > 0; n--) {
+        const struct decision *decision = core_decision_made(stage->core, n - 1);
+        if (decision->kind == DECISION_CONSOLIDATE)
+            return decision;
+    }
+    return NULL;
+}
+
+static uint32_t moves(void)
+{
+    uint32_t count = 0;
+    for (uint64_t n = 0; n < stage->core->decision_count; n++)
+        count += core_decision_made(stage->core, n)->kind == DECISION_CONSOLIDATE;
+    return count;
+}
+
+// Two small machines with a small pod each, and no room for either on the other.
+static void two_half_empty(void)
+{
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_machine_of(stage, "w-2", "general", false);
+    stage_running(stage, "one", "w-1", 2000, 1024);
+    stage_running(stage, "two", "w-2", 1900, 1024);
+}
+
+// ---- what is done
+
+static void a_node_whose_pods_fit_elsewhere_is_removed_though_it_is_not_underused(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_machine_of(stage, "w-2", "general", false);
+    stage_running(stage, "one", "w-1", 1700, 1024);
+    stage_running(stage, "two", "w-2", 1600, 1024);
+    live(2 * MINUTE_MS);
+    assert_int_equal(moves(), 1);
+    assert_string_equal(last_move()->summary, "remove w-2"); // the emptier one
+    assert_int_equal(last_move()->machines, 0);
+    assert_true(stage_leaves(stage, "w-2"));
+    assert_false(stage_leaves(stage, "w-1"));
+}
+
+static void two_dear_nodes_give_way_to_one_cheaper_and_the_new_one_comes_first(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_machine_of(stage, "w-2", "general", true);
+    stage_running(stage, "one", "w-1", 1700, 1024);
+    stage_running(stage, "two", "w-2", 6800, 1024); // nothing else fits beside it
+    live(2 * MINUTE_MS);
+    assert_int_equal(moves(), 1);
+    assert_string_equal(last_move()->summary, "replace w-1 by 1 small");
+    assert_int_equal(last_move()->machines, 1);
+    assert_int_equal(last_move()->size_id, 10);
+    assert_int_equal(last_move()->leaving_count, 1);
+    assert_non_null(strstr(last_move()->reason, "saves $29.20 a month (44%)"));
+    assert_int_equal(stage_coming(stage, "general"), 1);
+    assert_int_equal(stage_leaving(stage), 0); // nothing leaves before it is there
+    live(50 * MINUTE_MS);                      // it never comes: the move is given up, the node stays
+    assert_int_equal(stage_leaving(stage), 0);
+}
+
+static void several_small_nodes_give_way_to_fewer(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.strategy = COST_AGGRESSIVE, .monthly_savings_min = 5});
+    two_half_empty();
+    live(2 * MINUTE_MS);
+    assert_int_equal(moves(), 1); // $0.10 for $0.09
+    assert_string_equal(last_move()->summary, "replace w-2 w-1 by 1 large");
+    assert_int_equal(last_move()->leaving_count, 2);
+}
+
+// ---- what is not
+
+static void a_saving_below_the_least_is_not_made(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.strategy = COST_AGGRESSIVE, .monthly_savings_min = 10}); // it would save $7.30
+    two_half_empty();
+    live(30 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+}
+
+static void a_saving_of_too_small_a_share_is_not_made(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.strategy = COST_CONSERVATIVE}); // one node at a time, a quarter at least
+    two_half_empty();
+    live(30 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+}
+
+static void a_node_is_never_replaced_by_its_like(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.strategy = COST_AGGRESSIVE});
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(60 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+}
+
+static void without_the_setting_or_the_opt_in_nothing_is_moved(void **state)
+{
+    (void)state;
+    static const struct wish_of OFF[] = {{.off = true}, {.no_opt_in = true}};
+    for (size_t i = 0; i < 2; i++) {
+        begin(OFF[i]);
+        stage_machine_of(stage, "w-1", "general", true);
+        stage_running(stage, "one", "w-1", 400, 128);
+        live(30 * MINUTE_MS);
+        assert_int_equal(moves(), 0);
+        stage_destroy(stage);
+        stage = stage_create();
+    }
+}
+
+static void the_opt_in_of_one_group_is_enough(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.no_opt_in = true});
+    const char *why;
+    struct group *group = cluster_group(stage->core->cluster, NULL, "general");
+    assert_false(consolidate_enabled(stage->core, group, &why));
+    assert_non_null(strstr(why, "autoscaler.vpsie.com/consolidation"));
+    struct event *event = stage_group_event(stage, "general", 0, 20);
+    event->object.group->cost.enabled = true;
+    stage_label(event, &event->object.group->annotations, "autoscaler.vpsie.com/consolidation", "enabled");
+    stage_step(stage, event);
+    assert_true(consolidate_enabled(stage->core, group, &why));
+}
+
+static void the_minimum_of_the_group_holds(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.min = 2});
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_machine_of(stage, "w-2", "general", false);
+    stage_running(stage, "one", "w-1", 1700, 1024);
+    stage_running(stage, "two", "w-2", 1600, 1024);
+    live(30 * MINUTE_MS);
+    assert_int_equal(stage_leaving(stage), 0);
+}
+
+static void a_full_group_has_no_room_for_the_new_one_first(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.max = 1});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(30 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+}
+
+static void a_budget_for_disturbance_holds_consolidation(void **state)
+{
+    (void)state;
+    static const struct disruption_budget_facts NONE = {
+        .nodes_max = 0, .schedule = "", .reasons = DISRUPTION_CONSOLIDATION};
+    begin((struct wish_of){0});
+    struct event *event = stage_config_event(stage);
+    event->object.config->rebalancing = event->object.config->consolidation = true;
+    event->object.config->budgets = &NONE;
+    event->object.config->budget_count = 1;
+    stage_step(stage, event);
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(30 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+}
+
+static void waiting_pods_come_first(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    stage->core->policy->waiting = 1;
+    stage_waiting(stage, "web", 1, 7000, 64); // fits on w-1: the scheduler has yet to place it
+    live(2 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+}
+
+static void moves_go_on_until_nothing_is_worth_it_and_begin_anew_after_the_interval(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_running(stage, "one", "w-1", 3000, 1024);
+    live(5 * MINUTE_MS); // the round ends
+    stage_machine_of(stage, "w-2", "general", false);
+    stage_running(stage, "two", "w-2", 300, 64);
+    live(60 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+    live(23 * HOUR_MS + 5 * MINUTE_MS);
+    assert_int_equal(moves(), 1);
+    assert_string_equal(last_move()->summary, "remove w-2");
+}
+
+// ---- in numbers
+
+static struct move_plan plan_of(double before, double after, double disturbance)
+{
+    static struct node node;
+    node.intention = NULL;
+    return (struct move_plan){.group = cluster_group(stage->core->cluster, NULL, "general"),
+                              .nodes = {&node},
+                              .node_count = 1,
+                              .price_before = before,
+                              .price_after = after,
+                              .disturbance = disturbance,
+                              .priced = true};
+}
+
+static void the_worth_of_a_move_is_what_it_saves_in_its_horizon_less_what_it_costs(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.monthly_savings_min = 10});
+    struct move_plan plan = plan_of(0.10, 0.05, 4);
+    struct worth worth = consolidate_worth(stage->core, &plan);
+    assert_true(worth.saving > 1.1999 && worth.saving < 1.2001); // 24 h of $0.05
+    assert_true(worth.cost > 0.0449 && worth.cost < 0.0451);     // 4 pods, half an hour of the new one
+    assert_true(worth.saving_month > 36.49 && worth.saving_month < 36.51);
+    assert_true(worth.worth);
+    plan = plan_of(0.10, 0.05, 240); // so many pods cost more than is saved
+    assert_false(consolidate_worth(stage->core, &plan).worth);
+    plan = plan_of(0.10, 0.087, 0); // $9.49 a month
+    assert_false(consolidate_worth(stage->core, &plan).worth);
+    plan = plan_of(0.20, 0.185, 0); // 7.5 %
+    assert_false(consolidate_worth(stage->core, &plan).worth);
+    plan = plan_of(0.10, 0.05, 4);
+    plan.priced = false;
+    assert_false(consolidate_worth(stage->core, &plan).worth);
+}
+
+static void strategies_differ_by_their_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        enum cost_strategy strategy;
+        const char *name;
+        int64_t hours;
+        double pod;
+        int32_t percent;
+        uint32_t nodes;
+        bool recommends;
+    } STATED[] = {{COST_AUTO, "auto", 24, 0.005, 10, 4, false},
+                  {COST_MANUAL, "manual", 24, 0.005, 10, 4, true},
+                  {COST_AGGRESSIVE, "aggressive", 72, 0.001, 5, 10, false},
+                  {COST_CONSERVATIVE, "conservative", 8, 0.02, 25, 1, false}};
+    for (size_t i = 0; i < 4; i++) {
+        const struct strategy *strategy = consolidate_strategy(STATED[i].strategy);
+        assert_string_equal(strategy->name, STATED[i].name);
+        assert_int_equal(strategy->horizon_ms, STATED[i].hours * HOUR_MS);
+        assert_true(strategy->pod_price >= STATED[i].pod && strategy->pod_price <= STATED[i].pod);
+        assert_int_equal(strategy->saving_percent, STATED[i].percent);
+        assert_int_equal(strategy->nodes_max, STATED[i].nodes);
+        assert_int_equal(strategy->recommends, STATED[i].recommends);
+    }
+}
+
+static void paid_periods_are_priced_whole(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    stage->core->config.billing_period_ms = 30 * 24 * (int64_t)HOUR_MS;
+    struct move_plan plan = plan_of(0.10, 0.09, 0);
+    // a new machine is paid for a month at once, and the old one's next month is saved
+    struct worth worth = consolidate_worth(stage->core, &plan);
+    assert_true(worth.saving > 7.19 && worth.saving < 7.21); // 720 h of $0.01
+}
+
+// ---- recommendations
+
+static void manual_and_require_approval_only_recommend(void **state)
+{
+    (void)state;
+    static const struct wish_of ASKS[] = {{.strategy = COST_MANUAL}, {.approval = true}};
+    for (size_t i = 0; i < 2; i++) {
+        begin(ASKS[i]);
+        stage_machine_of(stage, "w-1", "general", true);
+        stage_running(stage, "one", "w-1", 400, 128);
+        live(60 * MINUTE_MS);
+        assert_int_equal(moves(), 1); // said once
+        assert_string_equal(last_move()->withheld, "waits for approval");
+        assert_int_equal(stage_coming(stage, "general"), 0);
+        char text[200];
+        assert_false(moves_approve(stage->core, last_move()->id + 7, text, sizeof(text)));
+        assert_non_null(strstr(text, "no recommendation"));
+        stage_destroy(stage);
+        stage = stage_create();
+    }
+}
+
+static void approve(uint64_t id)
+{
+    struct event *event = event_create(EVENT_OPERATOR);
+    event->operator_request.verb = OPERATOR_APPROVE;
+    event->operator_request.request_id = 5;
+    event->operator_request.argument = arena_printf(event->arena, "D%llu", (unsigned long long)id);
+    stage_step(stage, event);
+}
+
+static void an_approval_carries_the_recommendation_out(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.strategy = COST_MANUAL});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(2 * MINUTE_MS);
+    approve(last_move()->id);
+    const struct command *reply = stage_find(stage, COMMAND_OPERATOR_REPLY);
+    assert_true(reply->operator_reply.ok);
+    assert_non_null(strstr(reply->operator_reply.text, "1 machine to come, 1 node to go"));
+    assert_int_equal(stage_coming(stage, "general"), 1);
+    approve(last_move()->id); // twice is once
+    reply = stage_find(stage, COMMAND_OPERATOR_REPLY);
+    assert_false(reply->operator_reply.ok);
+    assert_int_equal(stage_coming(stage, "general"), 1);
+}
+
+static void an_approval_that_comes_too_late_is_refused_with_the_reason(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.strategy = COST_MANUAL});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(2 * MINUTE_MS);
+    stage_running(stage, "more", "w-1", 6000, 128); // the small one would not do any more
+    approve(last_move()->id);
+    const struct command *reply = stage_find(stage, COMMAND_OPERATOR_REPLY);
+    assert_false(reply->operator_reply.ok);
+    assert_non_null(strstr(reply->operator_reply.text, "not be right any more"));
+    assert_int_equal(stage_coming(stage, "general"), 0);
+}
+
+static void a_dry_run_says_it_once(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    stage->core->config.dry_run = true;
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(49 * (int64_t)HOUR_MS);
+    assert_int_equal(moves(), 1);
+    assert_string_equal(last_move()->withheld, "dry run");
+    assert_int_equal(last_move()->machines, 1);
+    assert_int_equal(stage_coming(stage, "general"), 0);
+}
+
+static void it_is_explained(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.monthly_savings_min = 1000});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(2 * MINUTE_MS);
+    struct arena *arena = arena_create(4096);
+    struct explanation out;
+    assert_true(explain_node(stage->core, arena, "w-1", &out));
+    const struct rule *found = NULL;
+    for (uint32_t i = 0; i < out.rule_count; i++)
+        if (strcmp(out.rules[i].name, "consolidation") == 0)
+            found = &out.rules[i];
+    assert_non_null(found);
+    assert_non_null(
+        strstr(found->saw, "replace w-1 by 1 small: saves $29.20 a month, $0.96 in 1d for $0.03"));
+    assert_non_null(strstr(found->limit, "auto: $1000.00 a month, 10%"));
+    arena_destroy(arena);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_node_whose_pods_fit_elsewhere_is_removed_though_it_is_not_underused),
+        TEST(two_dear_nodes_give_way_to_one_cheaper_and_the_new_one_comes_first),
+        TEST(several_small_nodes_give_way_to_fewer),
+        TEST(a_saving_below_the_least_is_not_made),
+        TEST(a_saving_of_too_small_a_share_is_not_made),
+        TEST(a_node_is_never_replaced_by_its_like),
+        TEST(without_the_setting_or_the_opt_in_nothing_is_moved),
+        TEST(the_opt_in_of_one_group_is_enough),
+        TEST(the_minimum_of_the_group_holds),
+        TEST(a_full_group_has_no_room_for_the_new_one_first),
+        TEST(a_budget_for_disturbance_holds_consolidation),
+        TEST(waiting_pods_come_first),
+        TEST(moves_go_on_until_nothing_is_worth_it_and_begin_anew_after_the_interval),
+        TEST(the_worth_of_a_move_is_what_it_saves_in_its_horizon_less_what_it_costs),
+        TEST(strategies_differ_by_their_numbers),
+        TEST(paid_periods_are_priced_whole),
+        TEST(manual_and_require_approval_only_recommend),
+        TEST(an_approval_carries_the_recommendation_out),
+        TEST(an_approval_that_comes_too_late_is_refused_with_the_reason),
+        TEST(a_dry_run_says_it_once),
+        TEST(it_is_explained),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
