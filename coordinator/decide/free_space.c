@@ -74,6 +74,7 @@ static struct place joining_place(struct core *core, struct arena *arena, const 
     if (node->pod_count > 0)
         place.used = node->requested;
     place.name = node->name;
+    place.node = node;
     return place;
 }
 

@@ -16,6 +16,8 @@ struct packing {
     uint32_t node_count;             // the first places are nodes, in name order; the others were added
     struct packing_search *search;   // private
     struct packing_journal *journal; // private
+    struct picture *picture;         // private
+    struct volumes *volumes;         // private
 };
 
 // Every node that could take a pod (schedulable, Ready, not being deleted, without our draining taint), in
@@ -23,7 +25,8 @@ struct packing {
 struct packing packing_create(struct arena *arena, const struct cluster *cluster);
 // A machine on its way or wished for: a template place. Returns its index. What the place points to must live
 // as long as the packing; `places` may move. It has a host name of its own, whatever its labels say. A place
-// of a node that has joined, and is not a place of its own, names that node: its pods are there, then.
+// that stands for a node of the cluster as it will be names that node, which was removed before: its pods are
+// there, then. The node of a place that was not removed is not looked at.
 uint32_t packing_add(struct packing *packing, const struct place *place);
 // It is to go: nothing may be put there, and its own pods are in nobody's way any more. Nodes that are no
 // place are fine: their pods go, too.
@@ -52,7 +55,7 @@ struct placement packing_check_new(struct packing *packing, const struct place *
 // nothing. Places added since a mark are gone after going back to it, their indices free again.
 struct packing_mark {
     uint32_t entries;
-    uint64_t era;
+    uint64_t era, picture_era;
 };
 struct packing_mark packing_mark(struct packing *packing);
 void packing_rollback(struct packing *packing, struct packing_mark mark);

@@ -10,8 +10,9 @@
 struct packing_search;
 
 struct packing_cursor {
-    uint32_t next; // no place before this one takes the pod
-    uint64_t era;  // what had been taken back then (packing_search_era)
+    uint32_t next;  // no place before this one takes the pod
+    uint64_t era;   // what had been taken back then (packing_search_era)
+    uint64_t stamp; // of what else the pod looks at; 0: nothing
 };
 
 struct packing_kind {

@@ -342,10 +342,17 @@ static void every_verdict_has_a_name_and_words(void **state)
 {
     (void)state;
     struct taint taint = {"k", "v", TAINT_NO_SCHEDULE};
+    const struct pod_term term = {.topology_key = "topology.kubernetes.io/zone"};
+    const struct spread_constraint spread = {.topology_key = "topology.kubernetes.io/zone", .max_skew = 1};
+    const struct host_port port = {.ip = "0.0.0.0", .port = 443};
     for (int i = PLACEMENT_FITS; i <= PLACEMENT_BEYOND; i++) {
         struct placement placement = {.verdict = (enum placement_verdict)i,
                                       .taint = &taint,
                                       .key = "k",
+                                      .term = &term,
+                                      .spread = &spread,
+                                      .port = &port,
+                                      .claim = "data-0",
                                       .lack = {.name = "cpu", .asked = 1, .free = 0}};
         char buffer[200] = "";
         placement_describe(&placement, buffer, sizeof(buffer));
