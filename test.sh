@@ -31,6 +31,5 @@ for preset in "${presets[@]}"; do
   echo "== tests: $preset"
   build=build
   [ "$preset" = release ] || build=build/$preset
-  # The stories run real processes on shared machines: what fails is run once more, and is red if it fails again.
-  ctest --test-dir "$build" -j "$jobs" --repeat until-pass:2 "$@"
+  ctest --test-dir "$build" -j "$jobs" "$@"
 done

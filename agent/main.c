@@ -15,7 +15,7 @@
 #include "common/version.h"
 #include "common/web.h"
 
-#define ENDING_MS_MAX 4000 // nothing of the end waits for anybody else
+#define ENDING_MS_MAX 8000 // nothing of the end waits for anybody else; the pod has 10 s
 
 static struct agent *running;
 static enum log_level configured_level;

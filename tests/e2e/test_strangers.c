@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -77,7 +78,8 @@ static void an_agent_that_lies_about_its_node_is_not_believed(void **state)
     e2e_assert(stage, process_start(&liar, "liar", log_path, &arguments, NULL, &error) == 0);
     e2e_wait(stage, was_refused, (void *)(uintptr_t) "other-node");
     e2e_assert(stage, !knows_agent(stage, "master-1"));
-    process_stop(&liar, SIGTERM, 5000);
+    int status = process_stop(&liar, SIGTERM, 30000);
+    e2e_assert(stage, WIFEXITED(status) && WEXITSTATUS(status) == 0);
     e2e_end(stage, false);
 }
 

@@ -162,14 +162,20 @@ void process_signal(struct process *process, int signal_number)
     }
 }
 
+// One that is stopped is let go on, so that it sees its signal; no other is ever sent SIGCONT: that would
+// take back the SIGSTOP by which LeakSanitizer halts the threads of a program that ends, and it would wait
+// for ever.
 static int wait_or_kill(pid_t pid, int64_t limit_ms)
 {
     int status = 0;
     int64_t until = clock_monotonic_ms() + limit_ms;
     for (;;) {
-        pid_t ended = waitpid(pid, &status, WNOHANG);
-        if (ended == pid) {
+        pid_t ended = waitpid(pid, &status, WNOHANG | WUNTRACED);
+        if (ended == pid && !WIFSTOPPED(status)) {
             return status;
+        }
+        if (ended == pid) {
+            kill(pid, SIGCONT);
         }
         if (ended < 0 && errno != EINTR) {
             return -1;
@@ -189,9 +195,6 @@ int process_stop(struct process *process, int signal_number, int64_t limit_ms)
         return -1;
     }
     kill(process->pid, signal_number);
-    if (signal_number != SIGKILL) {
-        kill(process->pid, SIGCONT);
-    }
     int status = wait_or_kill(process->pid, limit_ms);
     tell_guard("ended", process->pid);
     process->pid = 0;
