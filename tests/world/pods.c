@@ -93,12 +93,20 @@ static bool toleration_covers(const cJSON *toleration, const cJSON *taint)
     const char *key = json_text(toleration, "key"), *effect = json_text(toleration, "effect");
     if (effect[0] != 0 && strcmp(effect, json_text(taint, "effect")) != 0)
         return false;
-    bool exists = strcmp(json_text(toleration, "operator"), "Exists") == 0;
+    const char *verb = json_text(toleration, "operator");
+    bool exists = strcmp(verb, "Exists") == 0;
     if (key[0] == 0)
         return exists;
     if (strcmp(key, json_text(taint, "key")) != 0)
         return false;
-    return exists || strcmp(json_text(toleration, "value"), json_text(taint, "value")) == 0;
+    const char *have = json_text(taint, "value"), *bound = json_text(toleration, "value");
+    int64_t number, limit;
+    if (strcmp(verb, "Gt") != 0 && strcmp(verb, "Lt") != 0)
+        return exists || strcmp(bound, have) == 0;
+    if (text_parse_i64(have, strlen(have), &number, NULL) != 0 ||
+        text_parse_i64(bound, strlen(bound), &limit, NULL) != 0)
+        return false;
+    return verb[0] == 'G' ? number > limit : number < limit;
 }
 
 bool taints_tolerated(const cJSON *pod, const cJSON *taints, bool no_schedule, bool no_execute,

@@ -1,164 +1,37 @@
-// The scheduler: filters for what this world knows (node name, resources, nodeSelector, required node
-// affinity, taints, unschedulable, pod counts), spreads by what is free, and says why a pod fits nowhere.
+// The scheduler: every filter of Kubernetes' own that can keep a pod from a node (board.h), spreads by what
+// is free, and says why a pod fits nowhere. Without preemption and without what only weighs.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/text.h"
+#include "tests/world/board.h"
 #include "tests/world/kubernetes.h"
 #include "tests/world/parts.h"
 
-struct amount {
-    int64_t cpu_millis, memory_bytes, ephemeral_bytes, pods;
-};
-struct seat { // one node, and what is left of it
-    const struct api_object *node;
-    struct amount capacity, used;
-};
-enum miss {
-    FITS,
-    MISS_UNSCHEDULABLE,
-    MISS_TAINT,
-    MISS_AFFINITY,
-    MISS_CPU,
-    MISS_MEMORY,
-    MISS_DISK,
-    MISS_PODS
-};
-
-static struct amount amount_of(const cJSON *list)
-{
-    return (struct amount){quantity_millis(json_key_text(list, "cpu")),
-                           quantity_units(json_key_text(list, "memory")),
-                           quantity_units(json_key_text(list, "ephemeral-storage")),
-                           quantity_units(json_key_text(list, "pods"))};
-}
-
-static struct amount amount_most(struct amount a, struct amount b)
-{
-    return (struct amount){a.cpu_millis > b.cpu_millis ? a.cpu_millis : b.cpu_millis,
-                           a.memory_bytes > b.memory_bytes ? a.memory_bytes : b.memory_bytes,
-                           a.ephemeral_bytes > b.ephemeral_bytes ? a.ephemeral_bytes : b.ephemeral_bytes,
-                           a.pods};
-}
-
-static void amount_add(struct amount *sum, struct amount more)
-{
-    sum->cpu_millis += more.cpu_millis;
-    sum->memory_bytes += more.memory_bytes;
-    sum->ephemeral_bytes += more.ephemeral_bytes;
-    sum->pods += more.pods;
-}
-
-// Containers side by side, init containers one after the other, the larger of both.
-static struct amount amount_asked(const cJSON *pod)
-{
-    struct amount asked = {0}, first = {0};
-    const cJSON *container;
-    cJSON_ArrayForEach(container, json_at(pod, "spec.containers"))
-    {
-        amount_add(&asked, amount_of(json_at(container, "resources.requests")));
-    }
-    cJSON_ArrayForEach(container, json_at(pod, "spec.initContainers"))
-    {
-        first = amount_most(first, amount_of(json_at(container, "resources.requests")));
-    }
-    asked = amount_most(asked, first);
-    asked.pods = 1;
-    return asked;
-}
-
-static bool expression_holds(const cJSON *expression, const char *value, bool present)
-{
-    const char *verb = json_text(expression, "operator");
-    const cJSON *item, *values = json_key(expression, "values");
-    bool in = false;
-    cJSON_ArrayForEach(item, values)
-    {
-        in = in || (present && strcmp(item->valuestring, value) == 0);
-    }
-    if (strcmp(verb, "In") == 0)
-        return in;
-    if (strcmp(verb, "NotIn") == 0)
-        return !in;
-    if (strcmp(verb, "Exists") == 0)
-        return present;
-    if (strcmp(verb, "DoesNotExist") == 0)
-        return !present;
-    int64_t have = 0, want = 0;
-    const cJSON *bound = cJSON_GetArrayItem(values, 0);
-    if (!present || !cJSON_IsString(bound) || text_parse_i64(value, strlen(value), &have, NULL) != 0 ||
-        text_parse_i64(bound->valuestring, strlen(bound->valuestring), &want, NULL) != 0)
-        return false;
-    return strcmp(verb, "Gt") == 0 ? have > want : strcmp(verb, "Lt") == 0 && have < want;
-}
-
-static bool term_holds(const cJSON *term, const cJSON *node)
-{
-    const cJSON *expression, *labels = json_at(node, "metadata.labels");
-    const cJSON *expressions = json_key(term, "matchExpressions"), *fields = json_key(term, "matchFields");
-    if (cJSON_GetArraySize(expressions) + cJSON_GetArraySize(fields) == 0)
-        return false;
-    cJSON_ArrayForEach(expression, expressions)
-    {
-        const cJSON *label = json_key(labels, json_text(expression, "key"));
-        if (!expression_holds(expression, label == NULL ? "" : label->valuestring, label != NULL))
-            return false;
-    }
-    cJSON_ArrayForEach(expression, fields)
-    {
-        if (!expression_holds(expression, json_text(node, "metadata.name"), true))
-            return false;
-    }
-    return true;
-}
-
-static bool affinity_holds(const cJSON *pod, const cJSON *node)
-{
-    const cJSON *item, *labels = json_at(node, "metadata.labels");
-    cJSON_ArrayForEach(item, json_at(pod, "spec.nodeSelector"))
-    {
-        const cJSON *label = json_key(labels, item->string);
-        if (label == NULL || strcmp(label->valuestring, item->valuestring) != 0)
-            return false;
-    }
-    const cJSON *required =
-        json_at(pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
-    if (required == NULL)
-        return true;
-    cJSON_ArrayForEach(item, json_key(required, "nodeSelectorTerms"))
-    {
-        if (term_holds(item, node))
-            return true;
-    }
-    return false;
-}
-
-static enum miss check(const cJSON *pod, struct amount asked, const struct seat *seat)
+static enum miss check(const struct board *board, const struct api_object *pod, const struct amount *asked,
+                       const struct outlook *outlook, size_t index)
 {
     static const char unschedulable[] =
         "[{\"key\":\"node.kubernetes.io/unschedulable\",\"effect\":\"NoSchedule\"}]";
-    const cJSON *node = seat->node->document->json;
+    const struct seat *seat = &board->seats[index];
+    const cJSON *node = seat->node->document->json, *json = pod->document->json;
     if (json_true(node, "spec.unschedulable")) {
         AUTOJSON cJSON *taint = cJSON_Parse(unschedulable);
-        if (!taints_tolerated(pod, taint, true, true, NULL))
+        if (!taints_tolerated(json, taint, true, true, NULL))
             return MISS_UNSCHEDULABLE;
     }
-    if (!affinity_holds(pod, node))
+    if (!node_affinity_holds(json, node))
         return MISS_AFFINITY;
-    if (!taints_tolerated(pod, json_at(node, "spec.taints"), true, true, NULL))
+    if (!taints_tolerated(json, json_at(node, "spec.taints"), true, true, NULL))
         return MISS_TAINT;
-    if (seat->used.pods + 1 > seat->capacity.pods)
-        return MISS_PODS;
-    if (asked.cpu_millis > 0 && seat->used.cpu_millis + asked.cpu_millis > seat->capacity.cpu_millis)
-        return MISS_CPU;
-    if (asked.memory_bytes > 0 && seat->used.memory_bytes + asked.memory_bytes > seat->capacity.memory_bytes)
-        return MISS_MEMORY;
-    if (asked.ephemeral_bytes > 0 &&
-        seat->used.ephemeral_bytes + asked.ephemeral_bytes > seat->capacity.ephemeral_bytes)
-        return MISS_DISK;
-    return FITS;
+    enum miss miss = amount_check(asked, seat);
+    if (miss == FITS && !ports_free(board, json, index))
+        miss = MISS_PORT;
+    if (miss == FITS)
+        miss = volumes_check(board, pod, index);
+    return miss == FITS ? outlook_check(outlook, index) : miss;
 }
 
 // Spread: the share of cpu and memory that stays free.
@@ -171,18 +44,30 @@ static double score(const struct seat *seat)
     return cpu + memory;
 }
 
-static void explain(const uint32_t misses[MISS_PODS + 1], size_t nodes, struct text *message)
+static void explain(const uint32_t misses[MISS_COUNT], size_t nodes, struct text *message)
 {
-    static const char *const words[MISS_PODS + 1] = {"",
-                                                     "node(s) were unschedulable",
-                                                     "node(s) had untolerated taint(s)",
-                                                     "node(s) didn't match Pod's node affinity/selector",
-                                                     "Insufficient cpu",
-                                                     "Insufficient memory",
-                                                     "Insufficient ephemeral-storage",
-                                                     "Too many pods"};
+    static const char *const words[MISS_COUNT] = {
+        [MISS_UNSCHEDULABLE] = "node(s) were unschedulable",
+        [MISS_TAINT] = "node(s) had untolerated taint(s)",
+        [MISS_AFFINITY] = "node(s) didn't match Pod's node affinity/selector",
+        [MISS_CPU] = "Insufficient cpu",
+        [MISS_MEMORY] = "Insufficient memory",
+        [MISS_DISK] = "Insufficient ephemeral-storage",
+        [MISS_PODS] = "Too many pods",
+        [MISS_EXTENDED] = "Insufficient extended resources",
+        [MISS_PORT] = "node(s) didn't have free ports for the requested pod ports",
+        [MISS_CLAIM] = "pod has unbound immediate PersistentVolumeClaims or claims that are not there",
+        [MISS_VOLUME_PLACE] = "node(s) had volume node affinity conflict",
+        [MISS_ATTACH_LIMIT] = "node(s) exceed max volume count",
+        [MISS_ONE_POD_ONLY] = "node has pod using PersistentVolumeClaim with the same name and "
+                              "ReadWriteOncePod access mode",
+        [MISS_SPREAD] = "node(s) didn't match pod topology spread constraints",
+        [MISS_POD_AFFINITY] = "node(s) didn't match pod affinity rules",
+        [MISS_POD_ANTI_AFFINITY] = "node(s) didn't match pod anti-affinity rules",
+        [MISS_OTHERS_ANTI_AFFINITY] = "node(s) didn't satisfy existing pods anti-affinity rules",
+    };
     text_printf(message, "0/%zu nodes are available", nodes);
-    for (unsigned miss = MISS_UNSCHEDULABLE; miss <= MISS_PODS; miss++) {
+    for (unsigned miss = FITS + 1; miss < MISS_COUNT; miss++) {
         if (misses[miss] > 0)
             text_printf(message, "%s %u %s", message->length > 0 && strchr(message->bytes, ':') ? "," : ":",
                         misses[miss], words[miss]);
@@ -190,26 +75,29 @@ static void explain(const uint32_t misses[MISS_PODS + 1], size_t nodes, struct t
     text_append(message, ".");
 }
 
-static void place(struct world *world, const struct api_object *pod, struct seat *seats, size_t seat_count)
+static void place(struct world *world, struct board *board, const struct api_object *pod)
 {
-    const cJSON *json = pod->document->json;
-    struct amount asked = amount_asked(json);
-    struct seat *best = NULL;
-    uint32_t misses[MISS_PODS + 1] = {0};
-    for (size_t i = 0; i < seat_count; i++) {
-        enum miss miss = check(json, asked, &seats[i]);
+    struct amount asked = amount_asked(board, pod->document->json);
+    struct outlook *outlook = outlook_create(board, pod);
+    size_t best = board->seat_count;
+    uint32_t misses[MISS_COUNT] = {0};
+    for (size_t i = 0; i < board->seat_count; i++) {
+        enum miss miss = check(board, pod, &asked, outlook, i);
         misses[miss]++;
-        if (miss == FITS && (best == NULL || score(&seats[i]) > score(best)))
-            best = &seats[i];
+        if (miss == FITS &&
+            (best == board->seat_count || score(&board->seats[i]) > score(&board->seats[best])))
+            best = i;
     }
+    outlook_destroy(outlook);
     cJSON *wanted = api_copy(pod);
-    if (best != NULL) {
-        amount_add(&best->used, asked);
-        json_set_text(wanted, "spec.nodeName", best->node->name);
+    if (best < board->seat_count) {
+        volumes_bind(board, pod, board->seats[best].node->name);
+        board_seat(board, pod, best);
+        json_set_text(wanted, "spec.nodeName", board->seats[best].node->name);
         condition_set(world, wanted, "PodScheduled", "True", "", "");
     } else {
         AUTOTEXT struct text message = {0};
-        explain(misses, seat_count, &message);
+        explain(misses, board->seat_count, &message);
         condition_set(world, wanted, "PodScheduled", "False", "Unschedulable", text_get(&message));
     }
     api_put(world->api, pod, wanted);
@@ -237,24 +125,6 @@ static bool waits(const struct api_object *object)
            cJSON_GetArraySize(json_at(pod, "spec.schedulingGates")) == 0;
 }
 
-static void take_seats(const struct api_list *nodes, const struct api_list *pods, struct seat *seats)
-{
-    for (size_t i = 0; i < nodes->count; i++) {
-        seats[i].node = &nodes->items[i];
-        seats[i].capacity = amount_of(json_at(nodes->items[i].document->json, "status.allocatable"));
-    }
-    for (size_t i = 0; i < pods->count; i++) {
-        const cJSON *pod = pods->items[i].document->json;
-        const char *node_name = pods->items[i].node_name;
-        if (node_name[0] == 0 || pod_is_over(pod))
-            continue;
-        for (size_t n = 0; n < nodes->count; n++) {
-            if (strcmp(nodes->items[n].name, node_name) == 0)
-                amount_add(&seats[n].used, amount_asked(pod));
-        }
-    }
-}
-
 void scheduler_run(struct world *world)
 {
     AUTOLIST struct api_list nodes = api_snapshot(world->api, API_NODE, NULL);
@@ -266,12 +136,11 @@ void scheduler_run(struct world *world)
             waiting[count++] = &pods.items[i];
     }
     if (count > 0) {
-        struct seat *seats = xcalloc(nodes.count + 1, sizeof *seats);
-        take_seats(&nodes, &pods, seats);
+        struct board board = board_create(world->api, &nodes, &pods);
         qsort(waiting, count, sizeof *waiting, pod_order);
         for (size_t i = 0; i < count; i++)
-            place(world, waiting[i], seats, nodes.count);
-        free(seats);
+            place(world, &board, waiting[i]);
+        board_destroy(&board);
     }
     free(waiting);
 }
