@@ -138,7 +138,7 @@ struct life_private {
     uint32_t calls;            // made by this core and not definitely without effect
     bool known;                // the answer named the machine
     uint64_t call_round;       // VPSie rounds above this one began after the call
-    bool ambiguous_said;
+    bool ambiguous_said, hope_said;
     uint32_t not_called;  // definite failures in a row
     const char *rejected; // identifier that turned out to be another VPSieNode's, interned
 

@@ -350,6 +350,21 @@ static bool told_by_object(struct life_private *p)
     return true;
 }
 
+// It may wait so for as long as VPSie's answers contradict each other: somebody should know.
+static void say_hope(struct life_private *p, const char *hope)
+{
+    int64_t bound_ms = p->core->config.http_timeout_ms + 2 * p->core->config.appearance_bound_ms;
+    if (p->hope_said || p->intention->group == NULL)
+        return;
+    if (p->core->now_ms < p->life->called_ms + bound_ms) {
+        life_due(p, p->life->called_ms + bound_ms);
+        return;
+    }
+    p->hope_said = true;
+    core_event_group(p->core, p->intention->group, p->life->decision_id, true, "OrderUnclear",
+                     "%s was ordered long ago and still waits for %s", p->intention->facts.name, hope);
+}
+
 static void appear(struct life_private *p)
 {
     struct core *core = p->core;
@@ -375,6 +390,7 @@ static void appear(struct life_private *p)
     const char *hope = attribution_hope(p);
     if (hope != NULL) {
         life_wait(p, "%s", hope);
+        say_hope(p, hope);
         return;
     }
     char bound[32];

@@ -281,9 +281,12 @@ static void a_machine_that_is_counted_and_not_listed_is_waited_for_beyond_the_bo
     (void)state;
     struct puppet_node *node = order();
     puppet->cloud_groups[0].nodes++;
-    puppet_run(puppet, 40 * MINUTE);
+    puppet_run(puppet, 25 * MINUTE);
+    assert_false(puppet_said(puppet, "still waits for"));
+    puppet_run(puppet, 15 * MINUTE);
     assert_int_equal(puppet_life(puppet, node->name)->step, LIFE_APPEAR);
     assert_non_null(strstr(puppet_life(puppet, node->name)->waits_for, "lacks a machine"));
+    assert_true(puppet_said(puppet, "still waits for"));
     machine("vps-1", 4, 8192);
     puppet_run(puppet, 2 * MINUTE);
     assert_string_equal(node->identifier, "vps-1");
