@@ -141,3 +141,8 @@ int64_t world_draw(struct world *world, struct span span)
 {
     return random_between(&world->random, span.low_ms, span.high_ms);
 }
+
+void world_schedule(struct world *world)
+{
+    scheduler_run(world);
+}

@@ -75,6 +75,8 @@ bool world_step(struct world *world);
 // Have a function called after a delay. The subject is copied.
 void world_after(struct world *world, int64_t delay_ms, timer_function function, void *context,
                  const char *subject, int64_t number);
+// The scheduler looks now at every pod that waits, whether something changed or not.
+void world_schedule(struct world *world);
 int64_t world_draw(struct world *world, struct span span);
 
 #endif
