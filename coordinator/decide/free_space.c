@@ -71,8 +71,10 @@ static struct place joining_place(struct core *core, struct arena *arena, const 
             kept[taints->count++] = node->taints.items[i];
     taints->items = kept;
     place.taints = taints;
-    if (node->pod_count > 0)
+    if (node->pod_count > 0) {
         place.used = node->requested;
+        place.resident_count = 0; // they are among its pods
+    }
     place.name = node->name;
     place.node = node;
     return place;

@@ -270,27 +270,62 @@ static const struct labels *make_labels(struct arena *arena, const struct group 
 
 // ---- what will run there before any pod of the user's
 
-static struct resources overhead(struct arena *arena, const struct cluster *cluster,
-                                 const struct place *place, const struct node *learned_from)
+struct residents {
+    const struct pod_shape **shapes;
+    uint32_t count;
+};
+
+static uint32_t count_mirrors(const struct node *node)
 {
-    struct resources sum = {0};
+    uint32_t count = 0;
+    for (const struct pod *pod = node == NULL ? NULL : node->pods; pod != NULL; pod = pod->next)
+        count += pod->mirror && !pod->terminal;
+    return count;
+}
+
+// DaemonSet pods that land there, and the static pods that a machine of its kind runs.
+static struct residents find_residents(struct arena *arena, const struct cluster *cluster,
+                                       const struct place *place, const struct node *learned_from)
+{
+    uint32_t room = cluster->daemonset_count + count_mirrors(learned_from);
+    struct residents residents = {.shapes = ARENA_ARRAY(arena, const struct pod_shape *, room)};
     for (uint32_t i = 0; i < cluster->daemonset_count; i++) {
         const struct daemonset *daemonset = cluster->daemonsets[i];
         if (daemonset->being_deleted)
             continue;
         enum placement_verdict verdict = placement_check_static(daemonset->shape, place).verdict;
-        if (verdict == PLACEMENT_FITS ||
-            verdict == PLACEMENT_BEYOND) // a host port of its own is no hindrance
-            resources_add(&sum, &daemonset->shape->facts.requests);
+        if (verdict == PLACEMENT_FITS || verdict == PLACEMENT_BEYOND) // it will get there by rules of its own
+            residents.shapes[residents.count++] = daemonset->shape;
     }
     const struct pod *pod = learned_from == NULL ? NULL : learned_from->pods;
     for (; pod != NULL; pod = pod->next) {
         if (pod->mirror && !pod->terminal)
-            resources_add(&sum, &pod->shape->facts.requests);
+            residents.shapes[residents.count++] = pod->shape;
     }
+    return residents;
+}
+
+static struct resources overhead(struct arena *arena, const struct residents *residents)
+{
+    struct resources sum = {0};
+    for (uint32_t i = 0; i < residents->count; i++)
+        resources_add(&sum, &residents->shapes[i]->facts.requests);
     struct resources copy = resources_copy(arena, &sum);
     resources_free(&sum);
     return copy;
+}
+
+// The drivers of a new machine, as a live one of its kind has them.
+static void learn_attach_limits(struct place *place, const struct cluster *cluster,
+                                const struct lesson *lesson)
+{
+    const struct node *teacher =
+        lesson->of_size_in_group || lesson->of_group == NULL ? lesson->of_size : lesson->of_group;
+    const struct csi_node *drivers = teacher == NULL ? NULL : cluster_csi_node(cluster, teacher->name);
+    if (drivers == NULL)
+        return;
+    place->attach_limits = drivers->facts.drivers;
+    place->attach_limit_count = drivers->facts.driver_count;
 }
 
 static const char *say_unknown(struct arena *arena, const struct group *group, const struct size *size,
@@ -330,7 +365,11 @@ struct template_node template_create(struct arena *arena, const struct cluster *
         .learned_from = lesson.of_size == NULL ? "" : lesson.of_size->name,
         .unknown = lesson.of_size != NULL ? "" : say_unknown(arena, group, &size, size_id),
     };
-    template.place.used =
-        overhead(arena, cluster, &template.place, lesson.of_size_in_group ? lesson.of_size : NULL);
+    struct residents residents =
+        find_residents(arena, cluster, &template.place, lesson.of_size_in_group ? lesson.of_size : NULL);
+    template.place.used = overhead(arena, &residents);
+    template.place.residents = residents.shapes;
+    template.place.resident_count = residents.count;
+    learn_attach_limits(&template.place, cluster, &lesson);
     return template;
 }

@@ -285,6 +285,48 @@ static void mirror_pods_are_counted_as_on_the_node_learned_from(void **state)
     assert_int_equal(template.place.used.pods, 1);
 }
 
+static void daemonset_and_mirror_pods_are_residents_of_the_new_machine(void **state)
+{
+    (void)state;
+    struct label labels[7];
+    struct node_facts node = group_node("n1", labels);
+    cluster_put_node(cluster, &node);
+    struct pod_facts mirror = make_pod("static", "n1", 50, MIB);
+    mirror.mirror = true;
+    const struct pod *pod = cluster_put_pod(cluster, &mirror);
+    struct host_port port = {"0.0.0.0", 9100, PORT_TCP};
+    struct toleration all = {.key = "", .value = "", .operator= TOLERATION_EXISTS, .any_effect = true};
+    struct daemonset_facts facts = make_daemonset("exporter", 10, MIB);
+    facts.shape.tolerations = &all;
+    facts.shape.toleration_count = 1;
+    facts.shape.host_ports = &port;
+    facts.shape.host_port_count = 1;
+    const struct daemonset *daemonset = cluster_put_daemonset(cluster, &facts);
+    struct template_node template = template_create(arena, cluster, group, 42);
+    assert_int_equal(template.place.resident_count, 2);
+    assert_ptr_equal(template.place.residents[0], daemonset->shape);
+    assert_ptr_equal(template.place.residents[1], pod->shape);
+}
+
+static void attach_limits_are_learned_from_a_live_node(void **state)
+{
+    (void)state;
+    struct template_node template = template_create(arena, cluster, group, 42);
+    assert_int_equal(template.place.attach_limit_count, 0);
+    struct label labels[7];
+    struct node_facts node = group_node("n1", labels);
+    cluster_put_node(cluster, &node);
+    const struct csi_driver_limit limits[] = {{"csi.vpsie.com", 16}};
+    struct csi_node_facts facts = {.name = "n1", .drivers = limits, .driver_count = 1};
+    cluster_put_csi_node(cluster, &facts);
+    template = template_create(arena, cluster, group, 42);
+    assert_int_equal(template.place.attach_limit_count, 1);
+    assert_int_equal(template.place.attach_limits[0].volumes_max, 16);
+    template =
+        template_create(arena, cluster, group, 43); // another size of the group: its drivers all the same
+    assert_int_equal(template.place.attach_limit_count, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -301,6 +343,8 @@ int main(void)
         TEST(an_unknown_size_is_said_and_has_room_for_nothing),
         TEST(daemonsets_that_would_land_there_are_counted),
         TEST(mirror_pods_are_counted_as_on_the_node_learned_from),
+        TEST(daemonset_and_mirror_pods_are_residents_of_the_new_machine),
+        TEST(attach_limits_are_learned_from_a_live_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
