@@ -254,6 +254,8 @@ static void add_row(struct explanation *out, struct arena *arena, enum rule_verd
 void consolidate_explain(struct core *core, struct node *node, struct arena *arena, struct explanation *out)
 {
     struct group *group = node->intention->group;
+    if (group == NULL) // its NodeGroup is not there
+        return;
     const struct strategy *strategy = consolidate_strategy(group->facts.cost.strategy);
     const char *off;
     if (!consolidate_enabled(core, group, &off)) {
