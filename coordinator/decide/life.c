@@ -446,7 +446,8 @@ void life_before(struct core *core, const struct event *event)
     const struct node *node = cluster_node(core->cluster, facts->name);
     if (node == NULL || node->ready != facts->ready || node->ready_changed_ms != facts->ready_changed_ms) {
         core->life->nodes_changed = true;
-        core->life->version++; // who counts as sound
+        core->life->version++;                            // who counts as sound
+        touch_steps(core, LIFE_CORDON, LIFE_DELETE_CALL); // and whether those that leave can be spared
     }
 }
 

@@ -237,6 +237,9 @@ static bool still_wanted(struct life_private *p)
         remove_give_up(p, "protected meanwhile: %s", protection(node));
     else if (node->ready != NODE_READY_TRUE)
         remove_give_up(p, "the node is no longer Ready");
+    else if (group != NULL && (int64_t)life_counts(p->core, group).sound < group->facts.min_nodes)
+        remove_give_up(p, "its group has %u machines without it, fewer than its minimum",
+                       life_counts(p->core, group).sound);
     else if (p->drain->cordon_seen && !node->unschedulable)
         remove_give_up(p, "somebody has uncordoned it");
     else

@@ -156,6 +156,43 @@ static void a_node_that_is_no_longer_ready_is_kept(void **state)
     kept("no longer Ready");
 }
 
+static void with_minimum(int32_t minimum)
+{
+    puppet->groups[0].min = minimum;
+    puppet_show_group(puppet, &puppet->groups[0]);
+}
+
+static void a_machine_that_its_group_needs_by_now_is_kept(void **state)
+{
+    (void)state;
+    with_minimum(2);
+    to_the_last_ready();
+    puppet_kube_node(puppet, "host-w2", false); // one of the two that were to stay
+    kept("its group has 1 machines without it, fewer than its minimum");
+    assert_int_equal(puppet_life(puppet, "w3")->step, LIFE_READY);
+}
+
+static void of_two_that_leave_only_as_many_stay_as_are_needed(void **state)
+{
+    (void)state;
+    with_minimum(1);
+    begin_removal();
+    puppet_report(puppet, "host-w2", "", EVIDENCE_READY, 0);
+    assert_true(puppet_remove(puppet, "host-w2", REMOVAL_VOLUNTARY));
+    puppet_kube_node(puppet, "host-w3", false);
+    puppet_run(puppet, SECOND);
+    int kept_ones = (w1()->step == LIFE_READY) + (puppet_life(puppet, "w2")->step == LIFE_READY);
+    assert_int_equal(kept_ones, 1);
+}
+
+static void a_minimum_that_is_raised_keeps_the_machine(void **state)
+{
+    (void)state;
+    begin_removal();
+    with_minimum(3);
+    kept("fewer than its minimum");
+}
+
 static void a_failing_cordon_is_given_up(void **state)
 {
     (void)state;
@@ -259,6 +296,9 @@ int main(void)
         TEST(a_cordon_that_cannot_be_lifted_is_tried_until_it_is),
         TEST(a_person_who_uncordons_wins),
         TEST(a_node_that_is_no_longer_ready_is_kept),
+        TEST(a_machine_that_its_group_needs_by_now_is_kept),
+        TEST(of_two_that_leave_only_as_many_stay_as_are_needed),
+        TEST(a_minimum_that_is_raised_keeps_the_machine),
         TEST(a_failing_cordon_is_given_up),
         TEST(a_machine_that_is_another_node_s_is_not_removed),
         TEST(deleting_a_vpsienode_removes_its_machine_as_gracefully),
