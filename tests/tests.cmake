@@ -28,6 +28,7 @@ vpsie_fuzz(vpsie_answers tests/fuzz/fuzz_vpsie_answers.c tests/fuzz/corpus/vpsie
 vpsie_fuzz(cron tests/fuzz/fuzz_cron.c tests/fuzz/corpus/cron decide)
 vpsie_fuzz(quantity tests/fuzz/fuzz_quantity.c tests/fuzz/corpus/quantity model)
 vpsie_fuzz(kube_decode tests/fuzz/fuzz_kube_decode.c tests/fuzz/corpus/kube_decode kube)
+vpsie_fuzz(plan tests/fuzz/fuzz_plan.c tests/fuzz/corpus/plan plan)
 vpsie_fuzz(kubeconfig tests/fuzz/fuzz_kubeconfig.c tests/fuzz/corpus/kubeconfig kube)
 vpsie_fuzz(admin_request tests/fuzz/fuzz_admin_request.c tests/fuzz/corpus/admin_request admin)
 
