@@ -120,6 +120,10 @@ static void need_groups(struct view *view)
         } else if (life->problem[0] != '\0') {
             snprintf(text, sizeof(text), "%.100s: %.250s", name, life->problem);
             need(view, text, look);
+        } else if (group->facts.doubtful[0] != '\0') {
+            snprintf(text, sizeof(text), "%.100s, a part of its spec is left out: %.250s", name,
+                     group->facts.doubtful);
+            need(view, text, look);
         }
         if (life->backoff_until_ms > core->now_ms) {
             snprintf(text, sizeof(text), "%.100s: orders refused: %.200s", name, life->backoff_reason);

@@ -273,7 +273,8 @@ void describe_group(struct text *out, const struct nodegroup_facts *facts)
     describe_texts(out, "ssh_keys", facts->ssh_key_ids, facts->ssh_key_count);
     describe_number(out, "tags", facts->tag_count);
     describe_flag(out, "spot", facts->spot_enabled);
-    describe_flag(out, "multi_region", facts->multi_region_enabled);
+    describe_multi_region(out, &facts->multi_region);
+    describe_cost(out, &facts->cost);
     policy(out, "scale_up", &facts->scale_up);
     policy(out, "scale_down", &facts->scale_down);
     describe_number(out, "vpsie_group", facts->status_vpsie_group_id);
@@ -282,6 +283,7 @@ void describe_group(struct text *out, const struct nodegroup_facts *facts)
     describe_number(out, "last_scale_down", facts->status_last_scale_down_ms);
     describe_conditions(out, facts->conditions, facts->condition_count);
     describe_text(out, "invalid", facts->invalid);
+    describe_text(out, "doubtful", facts->doubtful);
 }
 
 void describe_intention(struct text *out, const struct intention_facts *facts)
@@ -334,6 +336,13 @@ void describe_config(struct text *out, const struct config_facts *facts)
     describe_flag(out, "rebalancing", facts->rebalancing);
     describe_number(out, "node_ready_timeout", facts->node_ready_timeout_seconds);
     describe_number(out, "pod_eviction_timeout", facts->pod_eviction_timeout_seconds);
+    describe_flag(out, "consolidation", facts->consolidation);
+    describe_disruption_budgets(out, facts->budgets, facts->budget_count);
+    if (facts->group_defaults != NULL) {
+        text_append(out, " defaults={");
+        describe_group(out, facts->group_defaults);
+        text_append(out, " }");
+    }
     describe_text(out, "invalid", facts->invalid);
 }
 

@@ -21,6 +21,10 @@ void describe_conditions(struct text *out, const struct condition_facts *conditi
 void describe_requirements(struct text *out, const char *name, const struct requirement *items,
                            uint32_t count);
 void describe_node_terms(struct text *out, const char *name, const struct node_term *terms, uint32_t count);
+void describe_multi_region(struct text *out, const struct multi_region_facts *facts);
+void describe_cost(struct text *out, const struct cost_facts *facts);
+void describe_disruption_budgets(struct text *out, const struct disruption_budget_facts *budgets,
+                                 uint32_t count);
 void describe_terms(struct text *out, const struct pod_shape_facts *facts); // about other pods, and ports
 
 void describe_node(struct text *out, const struct node_facts *facts);

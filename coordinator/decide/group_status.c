@@ -115,6 +115,9 @@ static void error_condition(struct status *status, struct arena *arena)
     else if (life->backoff_until_ms > status->core->now_ms)
         set_condition(status, CONDITION_ERROR, true, "OrderRefused",
                       arena_strdup(arena, life->backoff_reason));
+    else if (facts->doubtful[0] != '\0')
+        set_condition(status, CONDITION_ERROR, true, "PartlyInvalidSpec",
+                      arena_strdup(arena, facts->doubtful));
     else
         set_condition(status, CONDITION_ERROR, false, "NoError", "");
 }

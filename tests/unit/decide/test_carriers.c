@@ -325,9 +325,19 @@ static void every_object_is_described_on_one_line(void **state)
     event->object.attachment = &attachment;
     described(event, "attached");
     event = object(OBJECT_CONFIG);
-    struct config_facts config = {.uid = "", .resource_version = "", .paused = true, .invalid = ""};
+    struct disruption_budget_facts budgets[] = {
+        {.nodes_max = -1, .percent = 10, .schedule = "@daily", .duration_seconds = 60, .reasons = 1},
+        {.nodes_max = 2, .schedule = "", .groups = some_texts, .group_count = 1}};
+    struct nodegroup_facts defaults = {.max_nodes = 3};
+    struct config_facts config = {.uid = "",
+                                  .resource_version = "",
+                                  .paused = true,
+                                  .budgets = budgets,
+                                  .budget_count = 2,
+                                  .group_defaults = &defaults,
+                                  .invalid = ""};
     event->object.config = &config;
-    described(event, "paused");
+    described(event, "budget={ 10% schedule=\"@daily\" seconds=60 reasons=1 } budget={ 2 groups=[");
 }
 
 static void custom_resources_are_described_on_one_line(void **state)
@@ -345,8 +355,10 @@ static void custom_resources_are_described_on_one_line(void **state)
                                       .condition_count = 1,
                                       .offering_ids = some_texts,
                                       .offering_count = 2,
+                                      .multi_region = {.enabled = true, .primary = "dc-1"},
+                                      .cost = {.enabled = true, .strategy = COST_MANUAL},
                                       .invalid = ""};
-    described(event, "min=1 max=4");
+    described(event, "regions={ balanced primary=\"dc-1\" } cost={ manual }");
     event = object(OBJECT_INTENTION);
     struct intention_facts *intention = event->object.intention =
         ARENA_NEW(event->arena, struct intention_facts);

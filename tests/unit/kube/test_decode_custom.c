@@ -165,6 +165,87 @@ static void a_spec_that_is_wrong_names_field_value_and_what_would_be_right(void 
         assert_string_equal(group_of("", cases[i].spec, "").invalid, cases[i].says);
 }
 
+static void regions_and_costs_are_read_with_the_defaults_of_the_table(void **state)
+{
+    (void)state;
+    struct nodegroup_facts group = group_of("", REQUIRED, "");
+    assert_false(group.multi_region.enabled);
+    assert_int_equal(group.multi_region.distribution, DISTRIBUTION_BALANCED);
+    assert_int_equal(group.multi_region.nodes_per_region_min, 1);
+    assert_string_equal(group.multi_region.primary, "");
+    assert_true(group.cost.enabled);
+    assert_int_equal(group.cost.strategy, COST_AUTO);
+    assert_int_equal(group.cost.interval_seconds, 86400);
+    assert_true(group.cost.monthly_savings_min > 9.99 && group.cost.monthly_savings_min < 10.01);
+    assert_int_equal(group.cost.performance_impact_max_percent, 5);
+    assert_false(group.cost.require_approval);
+    assert_string_equal(group.doubtful, "");
+    group = group_of("",
+                     REQUIRED
+                     ",'multiRegion':{'enabled':true,'datacenterIDs':['dc-2','dc-1'],'distributionStrategy':"
+                     "'weighted','weightedDistribution':{'dc-2':1,'dc-1':3},'primaryDatacenter':'dc-2',"
+                     "'minNodesPerRegion':0},"
+                     "'costOptimization':{'enabled':false,'strategy':'conservative','optimizationInterval':"
+                     "'1h30m','minMonthlySavings':2.5,'maxPerformanceImpact':0,'requireApproval':true}",
+                     "");
+    assert_string_equal(group.invalid, "");
+    assert_string_equal(group.doubtful, "");
+    assert_true(group.multi_region.enabled && group.multi_region_enabled);
+    assert_int_equal(group.multi_region.datacenter_count, 2);
+    assert_string_equal(group.multi_region.datacenter_ids[0], "dc-2");
+    assert_int_equal(group.multi_region.distribution, DISTRIBUTION_WEIGHTED);
+    assert_int_equal(group.multi_region.weight_count, 2);
+    assert_string_equal(group.multi_region.weights[0].datacenter_id, "dc-1"); // sorted
+    assert_int_equal(group.multi_region.weights[0].weight, 3);
+    assert_string_equal(group.multi_region.primary, "dc-2");
+    assert_int_equal(group.multi_region.nodes_per_region_min, 0);
+    assert_false(group.cost.enabled);
+    assert_int_equal(group.cost.strategy, COST_CONSERVATIVE);
+    assert_int_equal(group.cost.interval_seconds, 5400);
+    assert_true(group.cost.monthly_savings_min > 2.49 && group.cost.monthly_savings_min < 2.51);
+    assert_int_equal(group.cost.performance_impact_max_percent, 0);
+    assert_true(group.cost.require_approval);
+}
+
+static void a_mistake_about_regions_or_costs_is_named_and_harms_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        const char *says;
+    } cases[] = {
+        {"'costOptimization':{'strategy':'greedy'}",
+         "spec.costOptimization.strategy is \"greedy\": auto, manual, aggressive or conservative is needed"},
+        {"'costOptimization':{'optimizationInterval':'1day'}",
+         "spec.costOptimization.optimizationInterval is \"1day\": a duration of at least a second, such as "
+         "8h "
+         "or 1h30m, is needed"},
+        {"'costOptimization':{'minMonthlySavings':-1,'maxPerformanceImpact':101}",
+         "spec.costOptimization.minMonthlySavings is -1: a number of at least 0 is needed; "
+         "spec.costOptimization.maxPerformanceImpact is 101: a whole number between 0 and 100 is needed"},
+        {"'costOptimization':7", "spec.costOptimization is 7: an object is needed"},
+        {"'multiRegion':{'distributionStrategy':'even'}",
+         "spec.multiRegion.distributionStrategy is \"even\": balanced, weighted or primary-backup is needed"},
+        {"'multiRegion':{'weightedDistribution':{'a':-1}}",
+         "spec.multiRegion.weightedDistribution is {\"a\":-1}: a map of whole numbers of at least 0 is "
+         "needed"},
+        {"'multiRegion':{'weightedDistribution':[1]}",
+         "spec.multiRegion.weightedDistribution is [1]: a map of whole numbers of at least 0 is needed"},
+        {"'multiRegion':{'datacenterIDs':'a','minNodesPerRegion':-1}",
+         "spec.multiRegion.datacenterIDs is \"a\": a list of texts is needed; "
+         "spec.multiRegion.minNodesPerRegion is -1: a whole number of at least 0 is needed"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        AUTOFREE char *spec = xprintf("%s,%s", REQUIRED, cases[i].spec);
+        struct nodegroup_facts group = group_of("", spec, "");
+        assert_string_equal(group.doubtful, cases[i].says);
+        assert_string_equal(group.invalid, "");
+    }
+    // what nobody knows only recommends
+    assert_int_equal(group_of("", REQUIRED ",'costOptimization':{'strategy':'greedy'}", "").cost.strategy,
+                     COST_MANUAL);
+}
+
 static void the_text_about_a_wrong_spec_is_bounded_and_whole_characters(void **state)
 {
     (void)state;
@@ -292,6 +373,136 @@ static void a_configuration_is_read_and_its_mistakes_are_named(void **state)
                         "least 60 is needed");
 }
 
+#define BUDGETS(items) "'disruptionBudgets':[" items "]"
+
+static void budgets_for_disturbance_are_read(void **state)
+{
+    (void)state;
+    struct config_facts config = config_of(
+        ",'annotations':{'autoscaler.vpsie.com/consolidation':'enabled'}",
+        BUDGETS("{'nodes':'10%'},{'nodes':'3'},{'nodes':0,'schedule':'0 9 * * mon-fri','duration':"
+                "'8h','nodeGroups':['general','gpu'],'reasons':['Empty','Underused']},{'nodes':5,"
+                "'schedule':'@hourly','duration':'30m','reasons':['Consolidation','Replacement']}"));
+    assert_string_equal(config.invalid, "");
+    assert_true(config.consolidation);
+    assert_int_equal(config.budget_count, 4);
+    const struct disruption_budget_facts *budgets = config.budgets;
+    assert_int_equal(budgets[0].nodes_max, -1);
+    assert_int_equal(budgets[0].percent, 10);
+    assert_string_equal(budgets[0].schedule, "");
+    assert_int_equal(budgets[0].group_count, 0);
+    assert_int_equal(budgets[0].reasons, 0);
+    assert_int_equal(budgets[1].nodes_max, 3);
+    assert_int_equal(budgets[2].nodes_max, 0);
+    assert_string_equal(budgets[2].schedule, "0 9 * * mon-fri");
+    assert_int_equal(budgets[2].duration_seconds, 8 * 3600);
+    assert_string_equal(budgets[2].groups[1], "gpu");
+    assert_int_equal(budgets[2].reasons, DISRUPTION_EMPTY | DISRUPTION_UNDERUSED);
+    assert_string_equal(budgets[3].schedule, "@hourly");
+    assert_int_equal(budgets[3].duration_seconds, 1800);
+    assert_int_equal(budgets[3].reasons, DISRUPTION_CONSOLIDATION | DISRUPTION_REPLACEMENT);
+}
+
+static void a_budget_that_is_wrong_is_named_and_lets_less_be_disturbed_not_more(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *budget;
+        const char *says;
+        int32_t nodes_max;
+    } cases[] = {
+        {"{}",
+         "spec.disruptionBudgets[0].nodes is missing: a number such as 3 or a share such as 10% is needed",
+         0},
+        {"{'nodes':'101%'}",
+         "spec.disruptionBudgets[0].nodes is \"101%\": a number such as 3 or a share such as 10% is needed",
+         0},
+        {"{'nodes':-1}",
+         "spec.disruptionBudgets[0].nodes is -1: a number such as 3 or a share such as 10% is needed", 0},
+        {"{'nodes':'%'}",
+         "spec.disruptionBudgets[0].nodes is \"%\": a number such as 3 or a share such as 10% is needed", 0},
+        {"{'nodes':2.5}",
+         "spec.disruptionBudgets[0].nodes is 2.5: a number such as 3 or a share such as 10% is needed", 0},
+        {"{'nodes':1,'schedule':'0 9 * *','duration':'8h'}",
+         "spec.disruptionBudgets[0].schedule is \"0 9 * *\": a cron schedule such as 0 9 * * mon-fri (", 1},
+        {"{'nodes':1,'schedule':'@hourly'}",
+         "spec.disruptionBudgets[0].duration is missing: how long each opening of the schedule lasts, such "
+         "as "
+         "8h, is needed",
+         1},
+        {"{'nodes':1,'duration':'8h'}",
+         "spec.disruptionBudgets[0].schedule is missing: a schedule to go with the duration is needed", 1},
+        {"{'nodes':1,'schedule':'@hourly','duration':'8'}",
+         "spec.disruptionBudgets[0].duration is \"8\": a duration of at least a second, such as 8h or 1h30m, "
+         "is "
+         "needed",
+         1},
+        {"{'nodes':1,'reasons':['Empty','Bored']}",
+         "spec.disruptionBudgets[0].reasons is [\"Empty\",\"Bored\"]: a list of Empty, Underused, "
+         "Consolidation and Replacement is needed",
+         1},
+        {"{'nodes':1,'nodeGroups':['a',7]}",
+         "spec.disruptionBudgets[0].nodeGroups is [\"a\",7]: a list of texts is needed", 1},
+        {"7", "spec.disruptionBudgets[0].nodes is missing", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        AUTOFREE char *spec =
+            xprintf("'globalSettings':{'maxClusterWorkers':7},'disruptionBudgets':[%s]", cases[i].budget);
+        struct config_facts config = config_of("", spec);
+        if (!text_starts_with(config.invalid, cases[i].says))
+            fail_msg("%s: %s", cases[i].budget, config.invalid);
+        assert_int_equal(config.max_cluster_workers, 7);
+        assert_int_equal(config.budget_count, 1);
+        assert_int_equal(config.budgets[0].nodes_max, cases[i].nodes_max);
+        assert_int_equal(config.budgets[0].reasons, 0);     // every reason
+        assert_int_equal(config.budgets[0].group_count, 0); // every group
+    }
+    struct config_facts config = config_of("", "'disruptionBudgets':{}");
+    assert_string_equal(config.invalid, "spec.disruptionBudgets is {}: a list of budgets is needed");
+    assert_int_equal(config.budget_count, 1);
+    assert_int_equal(config.budgets[0].nodes_max, 0);
+    config = config_of("", BUDGETS("{'nodes':1},{'nodes':'x'},{'nodes':2}"));
+    assert_true(text_starts_with(config.invalid, "spec.disruptionBudgets[1].nodes is"));
+    assert_int_equal(config.budget_count, 3);
+    assert_int_equal(config.budgets[2].nodes_max, 2);
+}
+
+static void defaults_for_groups_are_read_and_nothing_of_them_is_required(void **state)
+{
+    (void)state;
+    assert_null(config_of("", "").group_defaults);
+    struct config_facts config = config_of("", "'nodeGroupDefaults':{}");
+    assert_string_equal(config.invalid, "");
+    assert_non_null(config.group_defaults);
+    assert_int_equal(config.group_defaults->min_nodes, 1);
+    assert_int_equal(config.group_defaults->max_nodes, 10);
+    assert_string_equal(config.group_defaults->space, "default");
+    assert_string_equal(config.group_defaults->datacenter_id, "");
+    assert_int_equal(config.group_defaults->offering_count, 0);
+    assert_int_equal(config.group_defaults->scale_down.cooldown_seconds, 600);
+    assert_true(config.group_defaults->cost.enabled);
+    config =
+        config_of("", "'nodeGroupDefaults':{'namespace':'kube-system','datacenterID':'dc','offeringIDs':["
+                      "'o'],'kubernetesVersion':'v1.30.2','maxNodes':3,'labels':{'a':'b'},'scaleUpPolicy'"
+                      ":{'cpuThreshold':70},'costOptimization':{'strategy':'manual'}}");
+    assert_string_equal(config.invalid, "");
+    assert_string_equal(config.group_defaults->space, "kube-system");
+    assert_string_equal(config.group_defaults->datacenter_id, "dc");
+    assert_string_equal(config.group_defaults->offering_ids[0], "o");
+    assert_int_equal(config.group_defaults->max_nodes, 3);
+    assert_int_equal(config.group_defaults->node_labels.count, 1);
+    assert_int_equal(config.group_defaults->scale_up.cpu_threshold_percent, 70);
+    assert_int_equal(config.group_defaults->cost.strategy, COST_MANUAL);
+    config = config_of("", "'globalSettings':{'nodeReadyTimeoutSeconds':1},'nodeGroupDefaults':{'minNodes':9,"
+                           "'maxNodes':3,'scaleUpPolicy':{'cpuThreshold':170}}");
+    assert_string_equal(config.invalid,
+                        "spec.globalSettings.nodeReadyTimeoutSeconds is 1: a whole number of at least 60 is "
+                        "needed; spec.nodeGroupDefaults.minNodes is 9: at most maxNodes is needed; "
+                        "spec.nodeGroupDefaults.scaleUpPolicy.cpuThreshold is 170: a whole number between 0 "
+                        "and 100 is needed");
+    assert_true(text_starts_with(config.group_defaults->invalid, "spec.nodeGroupDefaults.minNodes"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +519,15 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(an_empty_configuration_has_the_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(a_configuration_is_read_and_its_mistakes_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(regions_and_costs_are_read_with_the_defaults_of_the_table, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_mistake_about_regions_or_costs_is_named_and_harms_nothing_else,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(budgets_for_disturbance_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_budget_that_is_wrong_is_named_and_lets_less_be_disturbed_not_more,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(defaults_for_groups_are_read_and_nothing_of_them_is_required, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
