@@ -206,26 +206,6 @@ static bool decode_tolerations(const cJSON *array, struct arena *arena, struct p
     return readable;
 }
 
-static uint32_t decode_needs(const cJSON *spec, const struct pod_shape_facts *shape)
-{
-    uint32_t needs = 0;
-    if (shape->pod_affinity_count > 0 || shape->pod_anti_affinity_count > 0)
-        needs |= POD_NEEDS_POD_AFFINITY;
-    if (shape->spread_count > 0)
-        needs |= POD_NEEDS_SPREAD;
-    const cJSON *entry;
-    cJSON_ArrayForEach(entry, json_get(spec, "volumes"))
-    {
-        if (json_get(entry, "persistentVolumeClaim") || json_get(entry, "ephemeral"))
-            needs |= POD_NEEDS_VOLUME;
-    }
-    if (shape->host_port_count > 0)
-        needs |= POD_NEEDS_HOST_PORT;
-    if (json_count(json_get(spec, "resourceClaims")) > 0)
-        needs |= POD_NEEDS_RESOURCE_CLAIM;
-    return needs;
-}
-
 void decode_shape(const char *space, const cJSON *metadata, const cJSON *spec, const cJSON *status,
                   struct arena *arena, struct pod_shape_facts *out)
 {
@@ -235,7 +215,9 @@ void decode_shape(const char *space, const cJSON *metadata, const cJSON *spec, c
     readable = decode_node_affinity(spec, arena, out) && readable;
     readable = decode_tolerations(json_get(spec, "tolerations"), arena, out) && readable;
     readable = decode_terms(space, spec, arena, out) && readable;
-    out->needs = decode_needs(spec, out) | (readable ? 0u : (uint32_t)POD_NEEDS_UNREADABLE);
+    out->needs = readable ? 0u : (uint32_t)POD_NEEDS_UNREADABLE;
+    if (json_count(json_get(spec, "resourceClaims")) > 0)
+        out->needs |= POD_NEEDS_RESOURCE_CLAIM;
     int64_t priority = json_integer(spec, "priority", 0);
     if (priority < INT32_MIN || priority > INT32_MAX)
         priority = 0;

@@ -119,10 +119,10 @@ struct host_port {  // in conflict: the same port and protocol, and the same add
 // machine nor moved; the reason is shown. An affinity, spread, port or volume that was read stands in its own
 // field, and its bit is not set.
 enum pod_needs {
-    POD_NEEDS_POD_AFFINITY = 1 << 0,   // required inter-pod affinity or anti-affinity
-    POD_NEEDS_SPREAD = 1 << 1,         // topology spread with DoNotSchedule
-    POD_NEEDS_VOLUME = 1 << 2,         // a persistent volume claim (or generic ephemeral volume)
-    POD_NEEDS_HOST_PORT = 1 << 3,      // a host port
+    POD_NEEDS_POD_AFFINITY = 1 << 0,   // these four: read into fields of their own, never set by the door
+    POD_NEEDS_SPREAD = 1 << 1,
+    POD_NEEDS_VOLUME = 1 << 2,
+    POD_NEEDS_HOST_PORT = 1 << 3,
     POD_NEEDS_RESOURCE_CLAIM = 1 << 4, // dynamic resource allocation
     POD_NEEDS_UNREADABLE = 1 << 5,     // something in its rules or requests could not be understood
 };

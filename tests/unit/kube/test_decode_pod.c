@@ -249,29 +249,25 @@ static void rules_that_cannot_be_understood_mark_the_pod(void **state)
     }
 }
 
-static void what_is_beyond_the_rules_is_marked_by_its_kind(void **state)
+static void only_what_is_beyond_the_rules_is_marked(void **state)
 {
     (void)state;
     static const struct {
         const char *spec;
         uint32_t needs;
     } cases[] = {
-        {"'affinity':{'podAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{'topologyKey':'z'}]}}"
-         "",
-         POD_NEEDS_POD_AFFINITY},
         {"'affinity':{'podAntiAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{'topologyKey':'z'"
          "}]}}",
-         POD_NEEDS_POD_AFFINITY},
-        {"'affinity':{'podAntiAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{}]}}", 0},
+         0},
         {"'topologySpreadConstraints':[{'topologyKey':'z','maxSkew':1,'whenUnsatisfiable':'DoNotSchedule'}]",
-         POD_NEEDS_SPREAD},
-        {"'topologySpreadConstraints':[{'whenUnsatisfiable':'ScheduleAnyway'}]", 0},
-        {"'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'c'}}]", POD_NEEDS_VOLUME},
-        {"'volumes':[{'name':'v','ephemeral':{}}]", POD_NEEDS_VOLUME},
-        {"'volumes':[{'name':'v','configMap':{}}]", 0},
-        {"'containers':[{'ports':[{'containerPort':80,'hostPort':80}]}]", POD_NEEDS_HOST_PORT},
-        {"'containers':[{'ports':[{'containerPort':80}]}]", 0},
+         0},
+        {"'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'c'}}]", 0},
+        {"'volumes':[{'name':'v','ephemeral':{}}]", 0},
+        {"'containers':[{'ports':[{'containerPort':80,'hostPort':80}]}]", 0},
         {"'resourceClaims':[{'name':'gpu'}]", POD_NEEDS_RESOURCE_CLAIM},
+        {"'resourceClaims':[]", 0},
+        {"'resourceClaims':[{'name':'gpu'}],'tolerations':7",
+         POD_NEEDS_RESOURCE_CLAIM | POD_NEEDS_UNREADABLE},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct fixture f = decode_with("", cases[i].spec, "");
@@ -415,7 +411,7 @@ int main(void)
         cmocka_unit_test(where_it_may_run_is_read_with_every_operator),
         cmocka_unit_test(required_affinity_without_terms_is_still_required),
         cmocka_unit_test(rules_that_cannot_be_understood_mark_the_pod),
-        cmocka_unit_test(what_is_beyond_the_rules_is_marked_by_its_kind),
+        cmocka_unit_test(only_what_is_beyond_the_rules_is_marked),
         cmocka_unit_test(status_and_conditions_say_where_it_stands),
         cmocka_unit_test(owners_annotations_and_volumes_say_what_may_be_moved),
         cmocka_unit_test(what_has_no_name_space_or_uid_is_no_pod),
