@@ -460,7 +460,7 @@ static void audit_intentions(struct sim *sim)
         int64_t called_ms = 0;
         if (text_parse_time_ms(called, strlen(called), &called_ms, NULL) != 0 || is_settled(json))
             continue; // not called yet, or it has come to an end
-        // While VPSie's list cannot be believed, or nobody can be reached, nothing is concluded.
+        // While VPSie's list cannot be believed, or nobody leads or can be reached, nothing is concluded.
         int64_t age_ms = sim->world->now_ms - (called_ms > sim->hindered_ms ? called_ms : sim->hindered_ms);
         if (age_ms > bound_ms + AUDIT_SLACK_MS && json_text(json, "spec.vpsieNodeIdentifier")[0] == 0 &&
             json_text(json, "spec.nodeName")[0] == 0)
@@ -484,7 +484,11 @@ void check_world(struct sim *sim)
     if (sim->world->now_ms - sim->last_audit_ms < AUDIT_EVERY_MS)
         return;
     sim->last_audit_ms = sim->world->now_ms;
-    if (sim->world->cloud->list_mode != CLOUD_LIST_RIGHT || sim->kube_cut || sim->vpsie_cut)
+    bool led = false;
+    for (unsigned i = 0; i < sim->process_count; i++)
+        led = led || (sim->processes[i].alive && sim->processes[i].leading &&
+                      sim->world->now_ms < sim->processes[i].fence_ms);
+    if (sim->world->cloud->list_mode != CLOUD_LIST_RIGHT || sim->kube_cut || sim->vpsie_cut || !led)
         sim->hindered_ms = sim->world->now_ms;
     if (sim->world->cloud->list_mode != CLOUD_LIST_RIGHT)
         sim->lied_ms = sim->world->now_ms;

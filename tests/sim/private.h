@@ -119,7 +119,7 @@ struct sim {
     char broken[600];
     int64_t last_audit_ms;
     int64_t lied_ms;     // when VPSie's list was last wrong
-    int64_t hindered_ms; // or the API server or VPSie could not be reached
+    int64_t hindered_ms; // or nobody led, or the API server or VPSie could not be reached
     bool agents_started;
     bool let_go; // see sim_lets_go()
 };
