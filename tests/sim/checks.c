@@ -297,25 +297,31 @@ void check_sent(struct sim *sim, struct call *call)
 
 // ----------------------------------------------------------------------------------------- what it does
 
+// The VPSie groups of a NodeGroup are called as it is, or NAME-SIZE.
+static bool is_of_nodegroup(struct sim *sim, int64_t group_id, const char *name)
+{
+    const struct cloud_group *group = cloud_group_by_id(sim->world, SIM_CLUSTER, group_id);
+    size_t length = strlen(name);
+    return group != NULL && strncmp(group->name, name, length) == 0 &&
+           (group->name[length] == '\0' ||
+            (group->name[length] == '-' && strtoll(group->name + length + 1, NULL, 10) == group->size_id));
+}
+
 static void check_limits(struct sim *sim, const struct command *command)
 {
-    const struct cloud_group *group =
-        cloud_group_by_id(sim->world, command->add_machine.cluster, command->add_machine.group_id);
-    if (group == NULL)
-        return;
-    int64_t machines = 0;
-    for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
-        const struct cloud_machine *machine = sim->world->cloud->machines[i];
-        machines +=
-            machine->group_id == group->id && machine->call != 0 && !machine->gone && !machine->leaving;
-    }
     AUTOLIST struct api_list groups = api_snapshot(sim->world->api, API_NODEGROUP, NULL);
     for (size_t i = 0; i < groups.count; i++) {
-        const cJSON *json = groups.items[i].document->json;
-        if (strcmp(groups.items[i].name, group->name) != 0)
+        const char *name = groups.items[i].name;
+        if (!is_of_nodegroup(sim, command->add_machine.group_id, name))
             continue;
-        if (machines > json_number(json, "spec.maxNodes", 0))
-            sim_break(sim, "group %s has %lld machines that we ordered, more than its maximum", group->name,
+        int64_t machines = 0;
+        for (size_t j = 0; j < sim->world->cloud->machine_count; j++) {
+            const struct cloud_machine *machine = sim->world->cloud->machines[j];
+            machines += machine->call != 0 && !machine->gone && !machine->leaving &&
+                        is_of_nodegroup(sim, machine->group_id, name);
+        }
+        if (machines > json_number(groups.items[i].document->json, "spec.maxNodes", 0))
+            sim_break(sim, "group %s has %lld machines that we ordered, more than its maximum", name,
                       (long long)machines);
     }
 }
@@ -334,8 +340,8 @@ static void check_minimum(struct sim *sim, const struct cloud_machine *leaving)
         return;
     for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
-        left += machine->group_id == leaving->group_id && machine != leaving && !machine->gone &&
-                !machine->leaving;
+        left += machine != leaving && !machine->gone && !machine->leaving &&
+                is_of_nodegroup(sim, machine->group_id, group->name);
     }
     if (left < json_number(group->document->json, "spec.minNodes", 0))
         sim_break(sim, "the removal of %s leaves %lld machines, fewer than the minimum", leaving->node_name,

@@ -59,16 +59,16 @@ void board_destroy(struct board *board);
 void board_seat(struct board *board, const struct api_object *pod, size_t seat); // it stands there now
 
 // What a pod asks for: the scheduler's PodRequests.
-struct amount amount_asked(struct board *board, const cJSON *pod);
-enum miss amount_check(const struct amount *asked, const struct seat *seat);
+struct amount board_amount_asked(struct board *board, const cJSON *pod);
+enum miss board_amount_check(const struct amount *asked, const struct seat *seat);
 
 // ---- filters of the pod alone
-bool selector_expression_holds(const cJSON *expression, const cJSON *labels);
-bool node_term_holds(const cJSON *term, const cJSON *node);    // a nodeSelectorTerm
-bool node_affinity_holds(const cJSON *pod, const cJSON *node); // nodeSelector and required node affinity
+bool board_expression_holds(const cJSON *expression, const cJSON *labels);
+bool board_term_holds(const cJSON *term, const cJSON *node);    // a nodeSelectorTerm
+bool board_affinity_holds(const cJSON *pod, const cJSON *node); // nodeSelector and required node affinity
 
 // ---- ports of the host
-bool ports_free(const struct board *board, const cJSON *pod, size_t seat);
+bool board_ports_free(const struct board *board, const cJSON *pod, size_t seat);
 
 // ---- other pods: made once for a pod, asked for every seat
 struct outlook;
@@ -78,9 +78,9 @@ enum miss outlook_check(const struct outlook *outlook, size_t seat);
 
 // ---- volumes
 // The claim that an entry of spec.volumes stands for; false when it stands for none.
-bool volume_claim_name(const cJSON *volume, const char *pod_name, char *name, size_t bytes);
-enum miss volumes_check(const struct board *board, const struct api_object *pod, size_t seat);
+bool board_claim_name(const cJSON *volume, const char *pod_name, char *name, size_t bytes);
+enum miss attachable_check(const struct board *board, const struct api_object *pod, size_t seat);
 // The pod goes there: claims that waited for it get a volume.
-void volumes_bind(const struct board *board, const struct api_object *pod, const char *node_name);
+void board_volumes_bind(const struct board *board, const struct api_object *pod, const char *node_name);
 
 #endif

@@ -12,7 +12,7 @@
 #define NO_PROVISIONER "kubernetes.io/no-provisioner"
 #define NAME_BYTES     600
 
-bool volume_claim_name(const cJSON *volume, const char *pod_name, char *name, size_t bytes)
+bool board_claim_name(const cJSON *volume, const char *pod_name, char *name, size_t bytes)
 {
     if (json_key(volume, "ephemeral") != NULL)
         snprintf(name, bytes, "%s-%s", pod_name, json_text(volume, "name"));
@@ -70,7 +70,7 @@ static bool volume_reaches(const cJSON *volume, const cJSON *node)
         return true;
     cJSON_ArrayForEach(term, json_key(required, "nodeSelectorTerms"))
     {
-        if (node_term_holds(term, node))
+        if (board_term_holds(term, node))
             return true;
     }
     return false;
@@ -156,7 +156,7 @@ static bool uses_claim(const struct standing *standing, const char *space, const
         return false;
     cJSON_ArrayForEach(volume, json_at(standing->pod, "spec.volumes"))
     {
-        if (volume_claim_name(volume, json_text(standing->pod, "metadata.name"), name, sizeof name) &&
+        if (board_claim_name(volume, json_text(standing->pod, "metadata.name"), name, sizeof name) &&
             strcmp(name, claim_name) == 0)
             return true;
     }
@@ -218,7 +218,7 @@ static void use_claims(struct uses *uses, const struct board *board, const cJSON
     const cJSON *volume;
     cJSON_ArrayForEach(volume, json_at(pod, "spec.volumes"))
     {
-        if (!volume_claim_name(volume, json_text(pod, "metadata.name"), name, sizeof name))
+        if (!board_claim_name(volume, json_text(pod, "metadata.name"), name, sizeof name))
             continue;
         const cJSON *claim = document_of(board, API_CLAIM, space, name);
         const cJSON *class =
@@ -277,14 +277,14 @@ static bool attachable(const struct board *board, const struct api_object *pod, 
 
 // ---- the filter
 
-enum miss volumes_check(const struct board *board, const struct api_object *pod, size_t seat)
+enum miss attachable_check(const struct board *board, const struct api_object *pod, size_t seat)
 {
     char name[NAME_BYTES];
     bool any = false;
     const cJSON *entry;
     cJSON_ArrayForEach(entry, json_at(pod->document->json, "spec.volumes"))
     {
-        if (!volume_claim_name(entry, pod->name, name, sizeof name))
+        if (!board_claim_name(entry, pod->name, name, sizeof name))
             continue;
         any = true;
         const cJSON *claim = document_of(board, API_CLAIM, pod->space, name);
@@ -351,13 +351,13 @@ static void bind_claim(const struct board *board, const struct api_object *claim
     api_put(board->api, api_find(board->api, API_CLAIM, claim->space, claim->name), wanted);
 }
 
-void volumes_bind(const struct board *board, const struct api_object *pod, const char *node_name)
+void board_volumes_bind(const struct board *board, const struct api_object *pod, const char *node_name)
 {
     char name[NAME_BYTES];
     const cJSON *entry;
     cJSON_ArrayForEach(entry, json_at(pod->document->json, "spec.volumes"))
     {
-        if (!volume_claim_name(entry, pod->name, name, sizeof name))
+        if (!board_claim_name(entry, pod->name, name, sizeof name))
             continue;
         const struct api_object *claim = api_find(board->api, API_CLAIM, pod->space, name);
         if (claim != NULL && !is_bound(claim->document->json))

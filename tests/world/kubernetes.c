@@ -243,6 +243,8 @@ void add_node_group(struct world *world, const struct group_plan *plan)
     char size[32];
     snprintf(size, sizeof size, "%lld", (long long)plan->size_id);
     json_set(group, "spec.offeringIDs", json_of("['%s']", plan->offering != NULL ? plan->offering : size));
+    if (plan->offering_too != NULL)
+        cJSON_AddItemToArray(json_at(group, "spec.offeringIDs"), cJSON_CreateString(plan->offering_too));
     if (!plan->unmanaged)
         json_put(json_at(group, "metadata.labels"), "autoscaler.vpsie.com/managed",
                  cJSON_CreateString("true"));

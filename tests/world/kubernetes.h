@@ -56,8 +56,9 @@ struct group_plan {
     const char *space, *name; // "default" when NULL
     int32_t min, max;
     const char *cluster, *datacenter;
-    int64_t size_id;      // kubeSizeID, 0: not set
-    const char *offering; // the one of offeringIDs; NULL: the size
+    int64_t size_id;          // kubeSizeID, 0: not set
+    const char *offering;     // the first of offeringIDs; NULL: the size
+    const char *offering_too; // the second; NULL: none
     const char *label_key, *label_value, *taint_key;
     int64_t up_stabilization_seconds, down_stabilization_seconds, cooldown_seconds;
     int32_t cpu_threshold, memory_threshold; // scale down, percent; 50 when 0

@@ -22,15 +22,15 @@ static enum miss check(const struct board *board, const struct api_object *pod, 
         if (!taints_tolerated(json, taint, true, true, NULL))
             return MISS_UNSCHEDULABLE;
     }
-    if (!node_affinity_holds(json, node))
+    if (!board_affinity_holds(json, node))
         return MISS_AFFINITY;
     if (!taints_tolerated(json, json_at(node, "spec.taints"), true, true, NULL))
         return MISS_TAINT;
-    enum miss miss = amount_check(asked, seat);
-    if (miss == FITS && !ports_free(board, json, index))
+    enum miss miss = board_amount_check(asked, seat);
+    if (miss == FITS && !board_ports_free(board, json, index))
         miss = MISS_PORT;
     if (miss == FITS)
-        miss = volumes_check(board, pod, index);
+        miss = attachable_check(board, pod, index);
     return miss == FITS ? outlook_check(outlook, index) : miss;
 }
 
@@ -77,7 +77,7 @@ static void explain(const uint32_t misses[MISS_COUNT], size_t nodes, struct text
 
 static void place(struct world *world, struct board *board, const struct api_object *pod)
 {
-    struct amount asked = amount_asked(board, pod->document->json);
+    struct amount asked = board_amount_asked(board, pod->document->json);
     struct outlook *outlook = outlook_create(board, pod);
     size_t best = board->seat_count;
     uint32_t misses[MISS_COUNT] = {0};
@@ -91,7 +91,7 @@ static void place(struct world *world, struct board *board, const struct api_obj
     outlook_destroy(outlook);
     cJSON *wanted = api_copy(pod);
     if (best < board->seat_count) {
-        volumes_bind(board, pod, board->seats[best].node->name);
+        board_volumes_bind(board, pod, board->seats[best].node->name);
         board_seat(board, pod, best);
         json_set_text(wanted, "spec.nodeName", board->seats[best].node->name);
         condition_set(world, wanted, "PodScheduled", "True", "", "");

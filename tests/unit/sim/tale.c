@@ -4,7 +4,7 @@
 
 #include "coordinator/model/cluster.h"
 
-struct sim *tale_prepare(const struct sim_settings *settings, int32_t min, int32_t max)
+static struct sim *prepare(const struct sim_settings *settings, int32_t min, int32_t max, bool two_sizes)
 {
     struct sim *sim = sim_create(settings);
     cloud_add_present(sim_world(sim), SIM_CLUSTER, "pet-1", 0, 0, false);
@@ -13,11 +13,23 @@ struct sim *tale_prepare(const struct sim_settings *settings, int32_t min, int32
                                                         .max = max,
                                                         .cluster = SIM_CLUSTER,
                                                         .datacenter = SIM_DATACENTER,
-                                                        .size_id = SIM_SIZE,
+                                                        .size_id = two_sizes ? 0 : SIM_SIZE,
+                                                        .offering = two_sizes ? "21" : NULL,
+                                                        .offering_too = two_sizes ? "22" : NULL,
                                                         .label_key = "pool",
                                                         .label_value = "general",
                                                         .down_stabilization_seconds = 60});
     return sim;
+}
+
+struct sim *tale_prepare(const struct sim_settings *settings, int32_t min, int32_t max)
+{
+    return prepare(settings, min, max, false);
+}
+
+struct sim *tale_prepare_two_sizes(const struct sim_settings *settings, int32_t min, int32_t max)
+{
+    return prepare(settings, min, max, true);
 }
 
 struct sim *tale_begin_with(const struct sim_settings *settings, int32_t min, int32_t max)

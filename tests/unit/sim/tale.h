@@ -21,6 +21,8 @@ struct sim *tale_begin(uint64_t seed, int32_t min, int32_t max);
 struct sim *tale_begin_with(const struct sim_settings *settings, int32_t min, int32_t max);
 // The same without a coordinator: for what has to be there before it starts.
 struct sim *tale_prepare(const struct sim_settings *settings, int32_t min, int32_t max);
+// The same without kubeSizeID: SIM_SIZE and SIM_SIZE_LARGE are offered.
+struct sim *tale_prepare_two_sizes(const struct sim_settings *settings, int32_t min, int32_t max);
 // A deployment of `replicas` pods, 1 cpu and 1 GiB each: three fit on a machine of SIM_SIZE.
 void tale_deploy(struct sim *sim, const char *name, int32_t replicas);
 // Grow "general" to `machines` Ready machines with three pods of "web" each, and let it rest.

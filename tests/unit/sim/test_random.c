@@ -220,7 +220,8 @@ static uint64_t run_seed(uint64_t seed, bool to_the_end)
     struct random random;
     random_seed(&random, seed);
     struct sim_settings settings = drawn_settings(seed, &random);
-    struct sim *sim = tale_prepare(&settings, 1, 8);
+    // every fifth seed a NodeGroup of two sizes
+    struct sim *sim = seed % 5 == 3 ? tale_prepare_two_sizes(&settings, 1, 8) : tale_prepare(&settings, 1, 8);
     live(sim, seed);
     tale_assert(sim, sim_broken(sim)[0] == 0);
     if (to_the_end) {
