@@ -79,7 +79,7 @@ static void apply_pod_level(const cJSON *pod, struct amount *asked)
 
 // Containers and sidecars side by side; init containers one after the other, each beside the sidecars before
 // it; the larger of both; overhead on top (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers).
-struct amount amount_asked(struct board *board, const cJSON *pod)
+struct amount board_amount_asked(struct board *board, const cJSON *pod)
 {
     struct amount asked = {0}, sidecars = {0}, init = {0};
     const cJSON *container;
@@ -113,7 +113,7 @@ static bool lacks(int64_t asked, int64_t used, int64_t capacity)
     return asked > 0 && used + asked > capacity;
 }
 
-enum miss amount_check(const struct amount *asked, const struct seat *seat)
+enum miss board_amount_check(const struct amount *asked, const struct seat *seat)
 {
     const struct amount *used = &seat->used, *capacity = &seat->capacity;
     if (lacks(1, used->pods, capacity->pods))
@@ -137,7 +137,7 @@ void board_seat(struct board *board, const struct api_object *pod, size_t seat)
         board->pod_capacity = board->pod_capacity == 0 ? 64 : 2 * board->pod_capacity;
         board->pods = xrealloc_array(board->pods, board->pod_capacity, sizeof *board->pods);
     }
-    struct amount asked = amount_asked(board, pod->document->json);
+    struct amount asked = board_amount_asked(board, pod->document->json);
     amount_add(&board->seats[seat].used, &asked);
     board->pods[board->pod_count++] =
         (struct standing){.pod = pod->document->json, .space = pod->space, .seat = seat};

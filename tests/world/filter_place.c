@@ -35,13 +35,13 @@ static bool expression_holds(const cJSON *expression, const char *value, bool pr
     return present && compares(expression, value);
 }
 
-bool selector_expression_holds(const cJSON *expression, const cJSON *labels)
+bool board_expression_holds(const cJSON *expression, const cJSON *labels)
 {
     const cJSON *label = json_key(labels, json_text(expression, "key"));
     return expression_holds(expression, label == NULL ? "" : label->valuestring, label != NULL);
 }
 
-bool node_term_holds(const cJSON *term, const cJSON *node)
+bool board_term_holds(const cJSON *term, const cJSON *node)
 {
     const cJSON *expression, *labels = json_at(node, "metadata.labels");
     const cJSON *expressions = json_key(term, "matchExpressions"), *fields = json_key(term, "matchFields");
@@ -49,7 +49,7 @@ bool node_term_holds(const cJSON *term, const cJSON *node)
         return false;
     cJSON_ArrayForEach(expression, expressions)
     {
-        if (!selector_expression_holds(expression, labels))
+        if (!board_expression_holds(expression, labels))
             return false;
     }
     cJSON_ArrayForEach(expression, fields)
@@ -60,7 +60,7 @@ bool node_term_holds(const cJSON *term, const cJSON *node)
     return true;
 }
 
-bool node_affinity_holds(const cJSON *pod, const cJSON *node)
+bool board_affinity_holds(const cJSON *pod, const cJSON *node)
 {
     const cJSON *item, *labels = json_at(node, "metadata.labels");
     cJSON_ArrayForEach(item, json_at(pod, "spec.nodeSelector"))
@@ -75,7 +75,7 @@ bool node_affinity_holds(const cJSON *pod, const cJSON *node)
         return true;
     cJSON_ArrayForEach(item, json_key(required, "nodeSelectorTerms"))
     {
-        if (node_term_holds(item, node))
+        if (board_term_holds(item, node))
             return true;
     }
     return false;
@@ -139,7 +139,7 @@ static bool collide(const struct port *a, const struct port *b)
            (any_address(a->address) || any_address(b->address) || strcmp(a->address, b->address) == 0);
 }
 
-bool ports_free(const struct board *board, const cJSON *pod, size_t seat)
+bool board_ports_free(const struct board *board, const cJSON *pod, size_t seat)
 {
     struct ports wanted = ports_of(pod);
     for (size_t i = 0; wanted.count > 0 && i < board->pod_count; i++) {

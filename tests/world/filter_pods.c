@@ -235,7 +235,7 @@ static bool included(const struct spread *spread, const cJSON *pod, const cJSON 
 {
     bool honor_affinity = strcmp(json_text(spread->constraint, "nodeAffinityPolicy"), "Ignore") != 0;
     bool honor_taints = strcmp(json_text(spread->constraint, "nodeTaintsPolicy"), "Honor") == 0;
-    return (!honor_affinity || node_affinity_holds(pod, node)) &&
+    return (!honor_affinity || board_affinity_holds(pod, node)) &&
            (!honor_taints || taints_tolerated(pod, json_at(node, "spec.taints"), true, true, NULL));
 }
 

@@ -161,6 +161,34 @@ static void a_list_comes_in_pages_until_the_log_is_compacted(void **state)
     cJSON_Delete(third.json);
 }
 
+// Every kind that the coordinator watches is served under the path at which it looks.
+static void every_kind_that_is_watched_is_served(void **state)
+{
+    struct rig *rig = *state;
+    static const struct {
+        const char *path, *list;
+        enum api_kind kind;
+        const char *space;
+    } cases[] = {
+        {"/api/v1/namespaces", "NamespaceList", API_NAMESPACE, ""},
+        {"/api/v1/persistentvolumeclaims", "PersistentVolumeClaimList", API_CLAIM, "a"},
+        {"/api/v1/persistentvolumes", "PersistentVolumeList", API_VOLUME, ""},
+        {"/apis/storage.k8s.io/v1/storageclasses", "StorageClassList", API_STORAGE_CLASS, ""},
+        {"/apis/storage.k8s.io/v1/csinodes", "CSINodeList", API_CSI_NODE, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        api_create(rig->world->api, cases[i].kind, cases[i].space, json_of("{'metadata':{'name':'zz-it'}}"));
+        struct answer answer = kube(rig, "GET", NULL, NULL, cases[i].path);
+        assert_int_equal(answer.status, 200);
+        assert_string_equal(json_text(answer.json, "kind"), cases[i].list);
+        const cJSON *items = json_at(answer.json, "items");
+        assert_true(cJSON_GetArraySize(items) > 0);
+        const cJSON *last = cJSON_GetArrayItem(items, cJSON_GetArraySize(items) - 1);
+        assert_string_equal(json_text(last, "metadata.name"), "zz-it");
+        cJSON_Delete(answer.json);
+    }
+}
+
 static void writes_conflict_as_kubernetes_does(void **state)
 {
     struct rig *rig = *state;
@@ -343,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(nobody_reads_without_a_token),
         CASE(a_list_comes_in_pages_until_the_log_is_compacted),
+        CASE(every_kind_that_is_watched_is_served),
         CASE(writes_conflict_as_kubernetes_does),
         CASE(a_token_says_whose_it_is),
         CASE(a_watch_tells_changes_bookmarks_and_when_it_is_too_late),
