@@ -10,7 +10,9 @@
 #include "coordinator/kube/kinds.h"
 #include "coordinator/plan/future_parts.h"
 
-#define FOREVER_MS ((int64_t)400 * 24 * 3600 * 1000)
+// The scheduler's own time: pods that would fit somewhere do not wait for ever.
+#define SETTLE_EVERY_MS 60000
+#define FOREVER_MS      ((int64_t)400 * 24 * 3600 * 1000)
 
 // ---- steps
 
@@ -136,7 +138,7 @@ struct future *future_create(const struct source *source, const struct core_conf
     future->core = core_create(&own);
     future->out = commands_create();
     future->source = source;
-    future->now_ms = future->begin_ms = source->at_ms;
+    future->now_ms = future->begin_ms = future->settled_ms = source->at_ms;
     future->picture =
         (struct cloud_picture){.vpsie = source->vpsie, .offers = offers, .cluster = future->core->cluster};
     take_objects(future);
@@ -214,5 +216,9 @@ void future_live(struct future *future, int64_t until_ms)
         future->now_ms = wake_ms > future->now_ms ? wake_ms : future->now_ms + 1;
         timer(future);
         carry_out_all(future);
+        if (future->now_ms - future->settled_ms >= SETTLE_EVERY_MS) {
+            future->settled_ms = future->now_ms;
+            future_settle(future);
+        }
     }
 }

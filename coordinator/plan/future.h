@@ -30,7 +30,7 @@ struct future {
     struct core *core;
     struct commands *out;
     uint32_t looked_at; // commands answered so far
-    int64_t now_ms, begin_ms;
+    int64_t now_ms, begin_ms, settled_ms;
     const struct source *source;
     struct cloud_picture picture;
     struct pod_facts_of *pods; // sorted by uid

@@ -61,7 +61,7 @@ struct placed { // names, since the model changes with every pod that is told
     const char *uid, *node_name;
 };
 
-static uint32_t place_waiting(struct future *future)
+uint32_t future_settle(struct future *future)
 {
     struct arena *arena = arena_create(1 << 16);
     const struct pod **waiting;
@@ -272,7 +272,7 @@ uint32_t future_carry_out(struct future *future, const struct foreseen *seen)
 {
     struct foreseen copy = *seen; // the list of what was seen may grow
     machines_come(future, &copy);
-    uint32_t placed = copy.machines > 0 ? place_waiting(future) : 0;
+    uint32_t placed = copy.machines > 0 ? future_settle(future) : 0;
     nodes_go(future, &copy);
     return placed;
 }

@@ -11,6 +11,8 @@ void future_step(struct future *future, struct event *event);
 // What every agent said last, or, without any agent in the picture, that nothing but requests is known.
 void future_reports(struct future *future);
 void future_report_of(struct future *future, const char *node_name);
+// What a scheduler does meanwhile: waiting pods that fit somewhere get there. Returns how many.
+uint32_t future_settle(struct future *future);
 // Make it true: machines come and waiting pods settle, nodes go and their pods settle elsewhere. Returns how
 // many waiting pods found a place.
 uint32_t future_carry_out(struct future *future, const struct foreseen *seen);
