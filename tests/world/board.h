@@ -4,6 +4,7 @@
 #ifndef VPSIE_TESTS_WORLD_BOARD_H
 #define VPSIE_TESTS_WORLD_BOARD_H
 
+#include "common/text.h"
 #include "tests/world/world.h"
 
 #define EXTENDED_MAX 8u
@@ -58,6 +59,14 @@ struct board board_create(struct api *api, const struct api_list *nodes, const s
 void board_destroy(struct board *board);
 void board_seat(struct board *board, const struct api_object *pod, size_t seat); // it stands there now
 
+// All filters in one: what keeps the pod from this seat first. And the seat that the scheduler would choose
+// (the count of seats: none), with how many seats each miss kept it from, and these in the scheduler's words.
+struct outlook;
+enum miss board_check(const struct board *board, const struct api_object *pod, const struct amount *asked,
+                      const struct outlook *outlook, size_t seat);
+size_t board_choose(struct board *board, const struct api_object *pod, uint32_t misses[MISS_COUNT]);
+void board_explain(const uint32_t misses[MISS_COUNT], size_t nodes, struct text *message);
+
 // What a pod asks for: the scheduler's PodRequests.
 struct amount board_amount_asked(struct board *board, const cJSON *pod);
 enum miss board_amount_check(const struct amount *asked, const struct seat *seat);
@@ -71,7 +80,6 @@ bool board_affinity_holds(const cJSON *pod, const cJSON *node); // nodeSelector 
 bool board_ports_free(const struct board *board, const cJSON *pod, size_t seat);
 
 // ---- other pods: made once for a pod, asked for every seat
-struct outlook;
 struct outlook *outlook_create(const struct board *board, const struct api_object *pod);
 void outlook_destroy(struct outlook *outlook);
 enum miss outlook_check(const struct outlook *outlook, size_t seat);

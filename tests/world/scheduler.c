@@ -10,8 +10,8 @@
 #include "tests/world/kubernetes.h"
 #include "tests/world/parts.h"
 
-static enum miss check(const struct board *board, const struct api_object *pod, const struct amount *asked,
-                       const struct outlook *outlook, size_t index)
+enum miss board_check(const struct board *board, const struct api_object *pod, const struct amount *asked,
+                      const struct outlook *outlook, size_t index)
 {
     static const char unschedulable[] =
         "[{\"key\":\"node.kubernetes.io/unschedulable\",\"effect\":\"NoSchedule\"}]";
@@ -44,7 +44,7 @@ static double score(const struct seat *seat)
     return cpu + memory;
 }
 
-static void explain(const uint32_t misses[MISS_COUNT], size_t nodes, struct text *message)
+void board_explain(const uint32_t misses[MISS_COUNT], size_t nodes, struct text *message)
 {
     static const char *const words[MISS_COUNT] = {
         [MISS_UNSCHEDULABLE] = "node(s) were unschedulable",
@@ -75,20 +75,27 @@ static void explain(const uint32_t misses[MISS_COUNT], size_t nodes, struct text
     text_append(message, ".");
 }
 
-static void place(struct world *world, struct board *board, const struct api_object *pod)
+size_t board_choose(struct board *board, const struct api_object *pod, uint32_t misses[MISS_COUNT])
 {
     struct amount asked = board_amount_asked(board, pod->document->json);
     struct outlook *outlook = outlook_create(board, pod);
     size_t best = board->seat_count;
-    uint32_t misses[MISS_COUNT] = {0};
+    memset(misses, 0, MISS_COUNT * sizeof *misses);
     for (size_t i = 0; i < board->seat_count; i++) {
-        enum miss miss = check(board, pod, &asked, outlook, i);
+        enum miss miss = board_check(board, pod, &asked, outlook, i);
         misses[miss]++;
         if (miss == FITS &&
             (best == board->seat_count || score(&board->seats[i]) > score(&board->seats[best])))
             best = i;
     }
     outlook_destroy(outlook);
+    return best;
+}
+
+static void place(struct world *world, struct board *board, const struct api_object *pod)
+{
+    uint32_t misses[MISS_COUNT];
+    size_t best = board_choose(board, pod, misses);
     cJSON *wanted = api_copy(pod);
     if (best < board->seat_count) {
         board_volumes_bind(board, pod, board->seats[best].node->name);
@@ -97,7 +104,7 @@ static void place(struct world *world, struct board *board, const struct api_obj
         condition_set(world, wanted, "PodScheduled", "True", "", "");
     } else {
         AUTOTEXT struct text message = {0};
-        explain(misses, board->seat_count, &message);
+        board_explain(misses, board->seat_count, &message);
         condition_set(world, wanted, "PodScheduled", "False", "Unschedulable", text_get(&message));
     }
     api_put(world->api, pod, wanted);
