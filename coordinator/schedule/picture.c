@@ -208,7 +208,7 @@ bool picture_change(struct picture *picture, const struct profile *profile, cons
         if (coming)
             tally_add(picture->arena, &profile->anti.items[i]->owners, site);
         else
-            tally_subtract(&profile->anti.items[i]->owners, site);
+            tally_subtract(picture->arena, &profile->anti.items[i]->owners, site);
         changed = true;
     }
     return changed;

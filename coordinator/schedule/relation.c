@@ -51,17 +51,18 @@ const struct selector *relation_selector(const struct relation *relation)
 void tally_add(struct arena *arena, struct tally *tally, uint32_t site)
 {
     uint32_t domain = tally->topology->domain_of[site];
-    if (domain != DOMAIN_NONE && (*counts_at(arena, &tally->counts, domain))++ == 0)
+    if (domain != DOMAIN_NONE && (*sparse_at(arena, &tally->counts, domain))++ == 0)
         tally->nonzero++;
 }
 
-void tally_subtract(struct tally *tally, uint32_t site)
+void tally_subtract(struct arena *arena, struct tally *tally, uint32_t site)
 {
     uint32_t domain = tally->topology->domain_of[site];
     if (domain == DOMAIN_NONE)
         return;
-    assert(tally_at(tally, domain) > 0);
-    if (--tally->counts.items[domain] == 0)
+    uint32_t *count = sparse_at(arena, &tally->counts, domain);
+    assert(*count > 0);
+    if (--*count == 0)
         tally->nonzero--;
 }
 
@@ -95,7 +96,7 @@ static void spread_subtract(struct arena *arena, struct relation *relation, uint
 {
     if (counts_get(&relation->area->eligible, site) == 0)
         return;
-    tally_subtract(relation->matches, site);
+    tally_subtract(arena, relation->matches, site);
     uint32_t count = tally_at(relation->matches, relation->matches->topology->domain_of[site]);
     count_again(arena, relation, count + 1, count);
 }
@@ -117,7 +118,7 @@ void relation_subtract(struct arena *arena, struct relation *relation, uint32_t 
         return;
     }
     for (uint32_t i = 0; i < relation->tally_count; i++)
-        tally_subtract(&relation->matches[i], site);
+        tally_subtract(arena, &relation->matches[i], site);
 }
 
 uint32_t relation_minimum(const struct relation *relation, int32_t domains_min)

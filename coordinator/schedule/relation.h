@@ -14,7 +14,7 @@ enum relation_kind { RELATION_AFFINITY, RELATION_ANTI, RELATION_SPREAD };
 
 struct tally { // pods by domain
     struct topology *topology;
-    struct counts counts;
+    struct sparse counts;
     uint32_t nonzero; // domains that have any
 };
 
@@ -59,10 +59,10 @@ bool relation_selects(const struct relation *relation, const struct cluster *clu
 const struct selector *relation_selector(const struct relation *relation);
 
 void tally_add(struct arena *arena, struct tally *tally, uint32_t site);
-void tally_subtract(struct tally *tally, uint32_t site);
+void tally_subtract(struct arena *arena, struct tally *tally, uint32_t site);
 static inline uint32_t tally_at(const struct tally *tally, uint32_t domain)
 {
-    return counts_get(&tally->counts, domain);
+    return sparse_get(&tally->counts, domain);
 }
 
 // A pod that it selects came to a site, or left it.

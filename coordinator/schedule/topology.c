@@ -22,6 +22,36 @@ uint32_t *counts_at(struct arena *arena, struct counts *counts, uint32_t index)
     return &counts->items[index];
 }
 
+static void sparse_grow(struct arena *arena, struct sparse *sparse)
+{
+    struct sparse old = *sparse;
+    sparse->capacity = old.capacity == 0 ? 8 : old.capacity * 4;
+    sparse->slots = ARENA_ARRAY(arena, struct sparse_slot, sparse->capacity);
+    for (uint32_t i = 0; i < old.capacity; i++) {
+        if (old.slots[i].key == 0)
+            continue;
+        uint32_t slot = sparse_start(sparse, old.slots[i].key - 1);
+        while (sparse->slots[slot].key != 0)
+            slot = (slot + 1) & (sparse->capacity - 1);
+        sparse->slots[slot] = old.slots[i];
+    }
+}
+
+uint32_t *sparse_at(struct arena *arena, struct sparse *sparse, uint32_t index)
+{
+    assert(index != UINT32_MAX);
+    if (sparse->count * 2 >= sparse->capacity)
+        sparse_grow(arena, sparse);
+    uint32_t slot = sparse_start(sparse, index);
+    while (sparse->slots[slot].key != 0 && sparse->slots[slot].key != index + 1)
+        slot = (slot + 1) & (sparse->capacity - 1);
+    if (sparse->slots[slot].key == 0) {
+        sparse->slots[slot].key = index + 1;
+        sparse->count++;
+    }
+    return &sparse->slots[slot].number;
+}
+
 struct topology *topology_create(struct arena *arena, const char *key)
 {
     struct topology *topology = ARENA_NEW(arena, struct topology);

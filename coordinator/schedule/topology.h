@@ -32,7 +32,7 @@ struct topology *topology_create(struct arena *arena, const char *key);
 void topology_add(struct topology *topology, const struct place *site);
 void topology_drop(struct topology *topology); // the last one
 
-// An array of numbers by domain or site that grows with what there is; zero beyond.
+// Numbers by index that grow with what there is; zero where nothing was set.
 struct counts {
     uint32_t *items;
     uint32_t capacity;
@@ -42,5 +42,29 @@ static inline uint32_t counts_get(const struct counts *counts, uint32_t index)
     return index < counts->capacity ? counts->items[index] : 0;
 }
 uint32_t *counts_at(struct arena *arena, struct counts *counts, uint32_t index);
+
+// The same for few indices among many: ten pods on five thousand hosts.
+struct sparse_slot {
+    uint32_t key; // index + 1; 0: free
+    uint32_t number;
+};
+struct sparse {
+    struct sparse_slot *slots;
+    uint32_t count, capacity; // capacity is 0 or a power of two
+};
+static inline uint32_t sparse_start(const struct sparse *sparse, uint32_t index)
+{
+    return (index * 0x9e3779b1u >> 7) & (sparse->capacity - 1);
+}
+static inline uint32_t sparse_get(const struct sparse *sparse, uint32_t index)
+{
+    if (sparse->capacity == 0)
+        return 0;
+    uint32_t slot = sparse_start(sparse, index);
+    while (sparse->slots[slot].key != 0 && sparse->slots[slot].key != index + 1)
+        slot = (slot + 1) & (sparse->capacity - 1);
+    return sparse->slots[slot].number;
+}
+uint32_t *sparse_at(struct arena *arena, struct sparse *sparse, uint32_t index);
 
 #endif

@@ -1,5 +1,5 @@
 # Programs that measure. Not tests: machines are shared and noisy; what a bench prints is quoted, never asserted.
-foreach(bench agent:testsupport pending:stage fleet:fleet\;testsupport model:schedule)
+foreach(bench agent:testsupport pending:stage fleet:fleet\;testsupport model:schedule decide:decide)
   string(REPLACE ":" ";" parts "${bench}")
   list(POP_FRONT parts name)
   if(EXISTS ${CMAKE_SOURCE_DIR}/tests/bench/bench_${name}.c)
@@ -9,4 +9,7 @@ foreach(bench agent:testsupport pending:stage fleet:fleet\;testsupport model:sch
 endforeach()
 if(TARGET bench-agent)
   target_sources(bench-agent PRIVATE tests/unit/agent/tree.c tests/unit/agent/fake_coordinator.c)
+endif()
+if(TARGET bench-decide)
+  target_sources(bench-decide PRIVATE tests/bench/decide_cluster.c)
 endif()

@@ -2,7 +2,8 @@
 // of the same size with the same connections in the same run? And what memory does a connection hold? Each
 // server is a process of its own (NNG does not survive fork without exec), told by lines on its standard
 // input; only its CPU time counts. Every agent answers an open drain, so it may report as fast as it is
-// answered. Prints JSON lines.
+// answered. What counts is the median over the turns of one server's rate to the other's in the same moment.
+// Prints JSON lines.
 #include <fcntl.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
@@ -26,8 +27,8 @@
 
 #define CONTEXTS        64
 #define CONNECTIONS_MAX 4096
-#define TURNS           8
-#define TURN_MS         1000
+#define TURNS           15 // of each server, one after the other: noise meets both
+#define TURN_MS         400
 #define SETTLE_MS       100 // at the beginning of a turn
 #define REPORT_BYTES    1500
 #define DRAIN_ID        "bench-drain"
@@ -355,7 +356,8 @@ static void open_crowd(struct crowd *crowd, const char *kind, int count, const c
     start_agents(crowd, files[0]);
 }
 
-static void take_turn(struct crowd *crowd)
+// Reports per core-second in this turn.
+static double take_turn(struct crowd *crowd)
 {
     atomic_store(&crowd->running, true);
     for (int i = 0; i < crowd->count; i++) {
@@ -371,9 +373,10 @@ static void take_turn(struct crowd *crowd)
     crowd->cpu_us += end.cpu_us - begin.cpu_us;
     crowd->reports += end.reports - begin.reports;
     crowd->resident_kib = end.resident_kib - crowd->empty.resident_kib;
+    return (double)(end.reports - begin.reports) * 1e6 / (double)(end.cpu_us - begin.cpu_us);
 }
 
-static double close_crowd(struct crowd *crowd)
+static void close_crowd(struct crowd *crowd)
 {
     double cpu_seconds = (double)crowd->cpu_us / 1e6;
     double rate = (double)crowd->reports / cpu_seconds;
@@ -389,7 +392,12 @@ static double close_crowd(struct crowd *crowd)
     }
     free(crowd->agents);
     stop_server(&crowd->server);
-    return rate;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
 }
 
 static void measure(int count, const char *const files[3])
@@ -397,13 +405,18 @@ static void measure(int count, const char *const files[3])
     static struct crowd echo, fleet;
     open_crowd(&echo, "echo", count, files);
     open_crowd(&fleet, "fleet", count, files);
+    double ratios[TURNS];
     for (int i = 0; i < TURNS; i++) {
-        take_turn(i % 2 == 0 ? &echo : &fleet);
-        take_turn(i % 2 == 0 ? &fleet : &echo);
+        bool echo_first = i % 2 == 0;
+        double first = take_turn(echo_first ? &echo : &fleet);
+        double second = take_turn(echo_first ? &fleet : &echo);
+        ratios[i] = echo_first ? second / first : first / second;
     }
-    double echo_rate = close_crowd(&echo);
-    double fleet_rate = close_crowd(&fleet);
-    printf("{\"bench\":\"fleet\",\"connections\":%d,\"of_echo\":%.2f}\n", count, fleet_rate / echo_rate);
+    qsort(ratios, TURNS, sizeof ratios[0], by_size);
+    close_crowd(&echo);
+    close_crowd(&fleet);
+    printf("{\"bench\":\"fleet\",\"connections\":%d,\"of_echo\":%.2f,\"of_echo_quartiles\":[%.2f,%.2f]}\n",
+           count, ratios[TURNS / 2], ratios[TURNS / 4], ratios[TURNS - 1 - TURNS / 4]);
     fflush(stdout);
 }
 
