@@ -246,6 +246,13 @@ static const struct flag flag_table[] = {
      .target = &target.core.allow_predecessor,
      .default_text = "false",
      .help = "act at once although VPSieNodes of the Go controller are there; else it waits for `resume`"},
+    {.name = "expander",
+     .type = FLAG_STRING,
+     .target = &target.expander,
+     .default_text = "price",
+     .value_name = "price|least-waste|most-pods|priority|random",
+     .help = "what counts when several sets of machines would do; priority: the groups' annotation "
+             "autoscaler.vpsie.com/priority, the highest first"},
     {.name = "scale-down",
      .type = FLAG_BOOL,
      .target = &target.core.scale_down_enabled,
@@ -274,8 +281,9 @@ static const struct flag flag_table[] = {
      .target = &target.core.billing_period_ms,
      .default_text = "0",
      .value_name = "DURATION",
-     .help = "machines are paid for whole periods: nodes leave of our own will in the last ten minutes of one; "
-             "0: paid by the moment"},
+     .help =
+         "machines are paid for whole periods: nodes leave of our own will in the last ten minutes of one; "
+         "0: paid by the moment"},
     {.name = "expire-after",
      .type = FLAG_DURATION_MS,
      .target = &target.core.expire_after_ms,
@@ -286,8 +294,9 @@ static const struct flag flag_table[] = {
      .type = FLAG_BOOL,
      .target = &target.core.replace_drifted,
      .default_text = "true",
-     .help = "replace nodes that we ordered and whose size, labels or Kubernetes version no longer match their "
-             "group"},
+     .help =
+         "replace nodes that we ordered and whose size, labels or Kubernetes version no longer match their "
+         "group"},
     {.name = "max-empty-removals",
      .type = FLAG_INTEGER,
      .target = &target.max_empty_removals,
@@ -445,6 +454,12 @@ static int check_together(struct run_options *options, struct error *error)
     if (options->core.burst_max_ms < options->core.burst_quiet_ms) {
         return error_set(error, 0, "--burst-max is %lld ms; it must not be less than --burst-quiet (%lld ms)",
                          (long long)options->core.burst_max_ms, (long long)options->core.burst_quiet_ms);
+    }
+    if (!expander_parse(options->expander, &options->core.expander)) {
+        return error_set(
+            error, 0,
+            "--expander is \"%s\"; right would be price, least-waste, most-pods, priority or random",
+            options->expander);
     }
     if (options->startup_taints.count > CORE_STARTUP_TAINTS_MAX) {
         return error_set(error, 0, "--startup-taint is given %d times; at most %d",

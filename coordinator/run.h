@@ -33,6 +33,7 @@ struct run_options {
     // policy
     struct core_config core;
     int64_t expendable_cutoff, max_empty_removals;
+    const char *expander;
     struct flag_strings startup_taints;
 };
 

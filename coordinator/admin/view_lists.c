@@ -287,6 +287,26 @@ void view_pods(struct view *view)
 
 // ---- decisions
 
+// What was weighed for an order; nothing for other decisions.
+static void put_options(struct json *json, const struct decision *decision)
+{
+    if (decision->option_count == 0)
+        return;
+    json_put_array(json, "options");
+    for (uint32_t i = 0; i < decision->option_count; i++) {
+        const struct decision_option *option = &decision->options[i];
+        json_put_object(json, NULL);
+        json_put_string(json, "group", option->group);
+        json_put_string(json, "size", option->size);
+        json_put_real(json, "price_hour", option->price_hour, 4);
+        json_put_integer(json, "machines", option->machines);
+        json_put_integer(json, "pods", option->pods);
+        json_put_string(json, "why", option->why);
+        json_put_end(json);
+    }
+    json_put_end(json);
+}
+
 void view_decision(struct view *view, const char *name, const struct decision *decision)
 {
     struct json *json = &view->json;
@@ -300,6 +320,7 @@ void view_decision(struct view *view, const char *name, const struct decision *d
     json_put_string(json, "node", decision->node);
     json_put_string(json, "summary", decision->summary);
     json_put_string(json, "reason", decision->reason);
+    put_options(json, decision);
     json_put_end(json);
 }
 

@@ -9,6 +9,7 @@
 
 #include "coordinator/decide/command.h"
 #include "coordinator/decide/event.h"
+#include "coordinator/decide/expander.h"
 #include "coordinator/model/cluster.h"
 
 #define CORE_STARTUP_TAINTS_MAX 16
@@ -43,6 +44,7 @@ struct core_config {
     int64_t unready_agents_window_ms;   // "most agents fall silent within": 5 min
     int32_t expendable_priority_cutoff; // pods below are no reason for a machine and no obstacle: -10
     bool skip_kube_system_pods;         // kube-system pods without a budget keep their node: true
+    enum expander expander;             // what counts when several sets of machines would do: the price
     bool scale_down_enabled;
     int64_t billing_period_ms;  // 0: machines are paid by the moment
     int64_t expire_after_ms;    // nodes older than this are replaced; 0: never

@@ -26,13 +26,40 @@ double policy_node_price(struct core *core, const struct node *node)
     return size_id != 0 ? policy_size_price(core, group, size_id) : policy_group_price(core, group);
 }
 
+static double intention_price(struct core *core, const struct intention *intention)
+{
+    int64_t size_id = life_size(core, intention);
+    return size_id != 0 ? policy_size_price(core, intention->group, size_id)
+                        : policy_group_price(core, intention->group);
+}
+
+// Machines that are asked for and have no object yet cost what their size does.
+double policy_group_cost(struct core *core, struct group *group)
+{
+    const struct group_life *life = group_life(core, group);
+    uint32_t counted = 0, total = life_counts(core, group).total;
+    double sum = 0;
+    for (uint32_t i = 0; i < group->intention_count; i++) {
+        if (group->intentions[i]->facts.phase == INTENTION_FAILED)
+            continue;
+        sum += intention_price(core, group->intentions[i]);
+        counted++;
+    }
+    for (uint32_t i = 0; i < life->pool_count; i++) {
+        uint32_t unseen = life_unseen(core, group, life->pools[i].size_id);
+        sum += policy_size_price(core, group, life->pools[i].size_id) * unseen;
+        counted += unseen;
+    }
+    return total > counted ? sum + policy_group_price(core, group) * (total - counted) : sum;
+}
+
 static double per_hour(struct core *core)
 {
     double sum = 0;
     for (uint32_t i = 0; i < core->cluster->group_count; i++) {
         struct group *group = core->cluster->groups[i];
         if (group->facts.managed)
-            sum += policy_group_price(core, group) * life_counts(core, group).total;
+            sum += policy_group_cost(core, group);
     }
     return sum;
 }
@@ -48,7 +75,7 @@ static double since_midnight(struct core *core, int64_t midnight_ms)
         int64_t from_ms =
             intention->facts.created_ms > midnight_ms ? intention->facts.created_ms : midnight_ms;
         if (from_ms < core->now_ms)
-            sum += policy_group_price(core, intention->group) * (double)(core->now_ms - from_ms) / HOUR_MS;
+            sum += intention_price(core, intention) * (double)(core->now_ms - from_ms) / HOUR_MS;
     }
     return sum;
 }

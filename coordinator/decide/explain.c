@@ -144,11 +144,35 @@ static bool add_state_rows(struct core *core, struct arena *arena, const struct 
     return waits;
 }
 
-static void add_group_row(struct core *core, struct arena *arena, const struct pod *pod, struct group *group,
-                          struct explanation *out)
+// What was weighed when machines were ordered, the taken ones first.
+static void add_option_rows(struct core *core, struct arena *arena, uint64_t decision_id,
+                            struct explanation *out)
 {
-    struct template_node made = template_create(arena, core->cluster, group, policy_size_id(core, group));
-    const char *name = arena_printf(arena, "group %s", group->facts.name);
+    const struct decision *decision = core_decision(core, decision_id);
+    for (uint32_t i = 0; decision != NULL && i < decision->option_count; i++) {
+        const struct decision_option *option = &decision->options[i];
+        char *saw = arena_printf(arena, "$%.3f/h each, %u pod%s", option->price_hour, option->pods,
+                                 policy_plural(option->pods));
+        if (option->machines > 0)
+            saw = arena_printf(arena, "%u of $%.3f/h for %u pod%s", option->machines, option->price_hour,
+                               option->pods, policy_plural(option->pods));
+        add_row(out, arena, arena_printf(arena, "option %s %s", option->group, option->size),
+                option->machines > 0 ? RULE_PASS : RULE_INFO, saw, arena_strdup(arena, option->why), NULL);
+    }
+}
+
+static const char *group_row_name(struct arena *arena, const struct group *group, int64_t size_id,
+                                  bool several)
+{
+    return several ? arena_printf(arena, "group %s, size %lld", group->facts.name, (long long)size_id)
+                   : arena_printf(arena, "group %s", group->facts.name);
+}
+
+static void add_size_of_group_row(struct core *core, struct arena *arena, const struct pod *pod,
+                                  struct group *group, int64_t size_id, bool several, struct explanation *out)
+{
+    struct template_node made = template_create(arena, core->cluster, group, size_id);
+    const char *name = group_row_name(arena, group, size_id, several);
     if (made.unknown[0] != '\0') {
         add_row(out, arena, name, RULE_BLOCKS, arena_strdup(arena, made.unknown),
                 arena_strdup(arena, "a size"),
@@ -173,9 +197,32 @@ static void add_group_row(struct core *core, struct arena *arena, const struct p
                 arena_printf(arena, "see `explain group %s`", group->facts.name));
         return;
     }
+    const struct pool *pool = life_pool(core, group, size_id);
+    if (pool != NULL && pool->backoff_until_ms > core->now_ms) {
+        char left[32];
+        policy_duration(left, sizeof(left), pool->backoff_until_ms - core->now_ms);
+        add_row(out, arena, name, RULE_WAITS,
+                arena_printf(arena, "backs off for %s more: %s", left, pool->backoff_reason),
+                arena_strdup(arena, "takes orders"), arena_printf(arena, "passes by itself in %s", left));
+        return;
+    }
     add_row(out, arena, name, RULE_PASS,
             arena_printf(arena, "fits a new node, $%.2f/h, room for %u", made.price_hour, growth.room),
             arena_strdup(arena, "may grow"), NULL);
+}
+
+static void add_group_rows(struct core *core, struct arena *arena, const struct pod *pod, struct group *group,
+                           struct explanation *out)
+{
+    const struct group_life *life = group_life(core, group);
+    uint32_t orderable = 0;
+    for (uint32_t i = 0; i < life->pool_count; i++)
+        orderable += life->pools[i].orderable;
+    for (uint32_t i = 0; i < life->pool_count; i++)
+        if (life->pools[i].orderable)
+            add_size_of_group_row(core, arena, pod, group, life->pools[i].size_id, orderable > 1, out);
+    if (orderable == 0)
+        add_size_of_group_row(core, arena, pod, group, policy_size_id(core, group), false, out);
 }
 
 bool explain_pod(struct core *core, struct arena *arena, const char *space, const char *name,
@@ -209,7 +256,8 @@ bool explain_pod(struct core *core, struct arena *arena, const char *space, cons
         arena_strdup(arena, served ? "nothing: its node is on its way" : "a new node, see the groups above"));
     for (uint32_t i = 0; i < core->cluster->group_count; i++)
         if (core->cluster->groups[i]->facts.managed)
-            add_group_row(core, arena, pod, core->cluster->groups[i], out);
+            add_group_rows(core, arena, pod, core->cluster->groups[i], out);
+    add_option_rows(core, arena, pod->verdict_decision_id, out);
     if (!waits)
         return true;
     out->verdict =
@@ -219,10 +267,11 @@ bool explain_pod(struct core *core, struct arena *arena, const char *space, cons
 
 // ---- a group
 
-static void add_size_row(struct core *core, struct arena *arena, struct group *group, struct explanation *out,
-                         struct growth *growth)
+static bool add_size_row(struct core *core, struct arena *arena, struct group *group, int64_t size_id,
+                         struct explanation *out)
 {
-    struct template_node made = template_create(arena, core->cluster, group, policy_size_id(core, group));
+    struct template_node made = template_create(arena, core->cluster, group, size_id);
+    const struct pool *pool = life_pool(core, group, size_id);
     bool known = made.unknown[0] == '\0';
     char *saw = arena_strdup(arena, made.unknown);
     if (known)
@@ -232,6 +281,29 @@ static void add_size_row(struct core *core, struct arena *arena, struct group *g
                            made.price_hour);
     add_row(out, arena, "size", known ? RULE_PASS : RULE_BLOCKS, saw, arena_strdup(arena, "known"),
             arena_strdup(arena, "a size that VPSie offers in its data centre"));
+    if (known && pool != NULL && pool->backoff_until_ms > core->now_ms) {
+        char left[32];
+        policy_duration(left, sizeof(left), pool->backoff_until_ms - core->now_ms);
+        add_row(out, arena, "backs off", RULE_WAITS,
+                arena_printf(arena, "%s: %s", made.size_name, pool->backoff_reason),
+                arena_strdup(arena, "no"), arena_printf(arena, "passes by itself in %s", left));
+    }
+    return known;
+}
+
+static void add_size_rows(struct core *core, struct arena *arena, struct group *group,
+                          struct explanation *out, struct growth *growth)
+{
+    const struct group_life *life = group_life(core, group);
+    bool known = false, any = false;
+    for (uint32_t i = 0; i < life->pool_count; i++) {
+        if (!life->pools[i].orderable)
+            continue;
+        known = add_size_row(core, arena, group, life->pools[i].size_id, out) || known;
+        any = true;
+    }
+    if (!any)
+        known = add_size_row(core, arena, group, policy_size_id(core, group), out);
     if (known || growth->rule != NULL)
         return;
     growth->rule = "size";
@@ -248,7 +320,7 @@ bool explain_group(struct core *core, struct arena *arena, const char *name, str
     out->subject = arena_printf(arena, "group %s", group->facts.name);
     out->at_ms = core->now_ms;
     struct growth growth = policy_growth_explain(core, group, arena, out);
-    add_size_row(core, arena, group, out, &growth);
+    add_size_rows(core, arena, group, out, &growth);
     struct life_counts counts = life_counts(core, group);
     add_row(out, arena, "nodes", RULE_INFO,
             arena_printf(arena, "%u ready, %u coming, %u leaving, %u failed", counts.ready, counts.coming,
@@ -256,6 +328,7 @@ bool explain_group(struct core *core, struct arena *arena, const char *name, str
             arena_printf(arena, "%d-%d", group->facts.min_nodes, group->facts.max_nodes), NULL);
     add_row(out, arena, "pods waiting", RULE_INFO,
             arena_printf(arena, "%u", group_policy(core, group)->pending), arena_strdup(arena, ""), NULL);
+    add_option_rows(core, arena, group_policy(core, group)->last_order_id, out);
     if (life->surplus > 0)
         add_row(out, arena, "surplus", RULE_INFO,
                 arena_printf(arena, "%d machines nobody asked for", life->surplus), arena_strdup(arena, "0"),

@@ -21,7 +21,7 @@ void foresee_done(struct core *core, const struct decision *decision)
     struct group_life_private *policy = group_policy(core, group);
     if (decision->machines > 0) {
         life->last_scale_up_ms = core->policy->last_order_ms = core->last_added_ms = core->now_ms;
-        policy->dry_order_hash = 0;
+        policy_forget_dry_orders(policy);
     }
     if (decision->leaving_count > 0) {
         life->last_scale_down_ms = core->policy->last_removal_ms = core->last_deleted_ms = core->now_ms;

@@ -1,6 +1,5 @@
 #include "coordinator/decide/policy.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +18,7 @@ static bool leaves(const struct intention *intention)
 struct coming {                        // one machine on its way
     const struct intention *intention; // NULL: ordered, and not yet told back by the API server
     struct group *group;
-    uint32_t group_index;
+    int64_t size_id;
     uint64_t decision_id;
     int64_t created_ms;
     const char *name;
@@ -108,67 +107,103 @@ static void add_place(struct growing *growing, const struct place *place, uint64
     growing->group[index] = group;
 }
 
-static uint32_t group_index(const struct cluster *cluster, const struct group *group)
+struct listing {
+    struct core *core;
+    struct coming *all;
+    uint32_t count, capacity;
+};
+
+static void add_unseen(struct listing *listing, struct group *group, int64_t size_id, uint32_t count)
 {
-    for (uint32_t i = 0; i < cluster->group_count; i++)
-        if (cluster->groups[i] == group)
-            return i;
-    assert(!"the group is one of the cluster's");
-    return 0;
+    struct group_life_private *policy = group_policy(listing->core, group);
+    uint64_t decision_id = policy_order_of(policy, size_id)->decision_id;
+    for (uint32_t i = 0; i < count && listing->count < listing->capacity; i++)
+        listing->all[listing->count++] =
+            (struct coming){.group = group,
+                            .size_id = size_id,
+                            .decision_id = decision_id != 0 ? decision_id : policy->last_order_id,
+                            .created_ms = INT64_MAX,
+                            .name = group->facts.name};
+}
+
+// Those that were ordered in this very step, or are not yet told back by the API server.
+static void list_unseen(struct listing *listing, struct group *group, uint32_t seen)
+{
+    const struct group_life *life = group_life(listing->core, group);
+    uint32_t left = life_counts(listing->core, group).coming;
+    left = left > seen ? left - seen : 0;
+    for (uint32_t i = 0; i < life->pool_count && left > 0; i++) {
+        uint32_t unseen = life_unseen(listing->core, group, life->pools[i].size_id);
+        unseen = unseen < left ? unseen : left;
+        add_unseen(listing, group, life->pools[i].size_id, unseen);
+        left -= unseen;
+    }
+    add_unseen(listing, group, policy_size_id(listing->core, group), left);
+}
+
+static void list_seen(struct listing *listing, struct group *group, uint32_t *seen)
+{
+    for (uint32_t i = 0; i < group->intention_count; i++) {
+        const struct intention *intention = group->intentions[i];
+        if (!on_its_way(intention))
+            continue;
+        int64_t size_id = life_size(listing->core, intention);
+        (*seen)++;
+        listing->all[listing->count++] =
+            (struct coming){.intention = intention,
+                            .group = group,
+                            .size_id = size_id != 0 ? size_id : policy_size_id(listing->core, group),
+                            .decision_id = ((const struct life *)intention->decide)->decision_id,
+                            .created_ms = intention->facts.created_ms,
+                            .name = intention->facts.name};
+    }
 }
 
 static struct coming *list_coming(struct core *core, struct arena *arena, uint32_t *count)
 {
     struct cluster *cluster = core->cluster;
-    uint32_t *listed = ARENA_ARRAY(arena, uint32_t, cluster->group_count + 1);
-    struct coming *all =
-        ARENA_ARRAY(arena, struct coming, cluster->intention_count + policy_coming(core) + 1);
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < cluster->intention_count; i++) {
-        const struct intention *intention = cluster->intentions[i];
-        if (intention->group == NULL || !on_its_way(intention))
-            continue;
-        uint32_t index = group_index(cluster, intention->group);
-        listed[index]++;
-        all[found++] = (struct coming){.intention = intention,
-                                       .group = intention->group,
-                                       .group_index = index,
-                                       .decision_id = ((const struct life *)intention->decide)->decision_id,
-                                       .created_ms = intention->facts.created_ms,
-                                       .name = intention->facts.name};
-    }
-    // ordered in this very step, or not yet told back by the API server: the newest of their group
+    struct listing listing = {.core = core, .capacity = cluster->intention_count + policy_coming(core) + 1};
+    listing.all = ARENA_ARRAY(arena, struct coming, listing.capacity);
     for (uint32_t i = 0; i < cluster->group_count; i++) {
-        uint32_t counted = life_counts(core, cluster->groups[i]).coming;
-        uint64_t decision_id = group_policy(core, cluster->groups[i])->last_order_id;
-        for (uint32_t more = listed[i]; more < counted; more++)
-            all[found++] = (struct coming){.group = cluster->groups[i],
-                                           .group_index = i,
-                                           .decision_id = decision_id,
-                                           .created_ms = INT64_MAX,
-                                           .name = cluster->groups[i]->facts.name};
+        uint32_t seen = 0;
+        list_seen(&listing, cluster->groups[i], &seen);
+        list_unseen(&listing, cluster->groups[i], seen);
     }
-    if (found > 1)
-        qsort(all, found, sizeof(*all), by_decision);
-    *count = found;
-    return all;
+    if (listing.count > 1)
+        qsort(listing.all, listing.count, sizeof(*listing.all), by_decision);
+    *count = listing.count;
+    return listing.all;
+}
+
+// One template for each size of a group that something comes of.
+struct known_template {
+    const struct group *group;
+    int64_t size_id;
+    struct template_node made;
+    struct known_template *next;
+};
+
+static const struct template_node *template_of(struct core *core, struct arena *arena,
+                                               struct known_template **known, const struct coming *one)
+{
+    for (const struct known_template *at = *known; at != NULL; at = at->next)
+        if (at->group == one->group && at->size_id == one->size_id)
+            return &at->made;
+    struct known_template *made = ARENA_NEW(arena, struct known_template);
+    *made = (struct known_template){.group = one->group, .size_id = one->size_id, .next = *known};
+    made->made = template_create(arena, core->cluster, one->group, one->size_id);
+    *known = made;
+    return &made->made;
 }
 
 static void add_coming(struct core *core, struct growing *growing)
 {
-    struct cluster *cluster = core->cluster;
-    struct template_node *templates =
-        ARENA_ARRAY(growing->arena, struct template_node, cluster->group_count + 1);
-    bool *made = ARENA_ARRAY(growing->arena, bool, cluster->group_count + 1);
+    struct known_template *known = NULL;
     uint32_t count = 0;
     struct coming *all = list_coming(core, growing->arena, &count);
     for (uint32_t i = 0; i < count; i++) {
         struct coming *one = &all[i];
-        struct template_node *template = &templates[one->group_index];
-        if (!made[one->group_index])
-            *template =
-                template_create(growing->arena, cluster, one->group, policy_size_id(core, one->group));
-        made[one->group_index] = true;
+        const struct template_node *template = template_of(core, growing->arena, &known, one);
         if (template->unknown[0] != '\0')
             continue;
         bool joined = one->intention != NULL && one->intention->node != NULL;

@@ -23,6 +23,7 @@ void policy_free(struct core *core)
         return;
     arena_destroy(core->policy->scratch);
     free(core->policy->moves);
+    free(core->policy->promises);
     free(core->policy);
     core->policy = NULL;
 }
@@ -91,7 +92,7 @@ bool policy_pod_waits(const struct core *core, const struct pod *pod)
            !pod_is_furniture(pod) && pod->shape->facts.priority >= core->config.expendable_priority_cutoff;
 }
 
-static bool is_control_plane(const struct node *node)
+bool policy_is_control_plane(const struct node *node)
 {
     return labels_get(&node->labels, CONTROL_PLANE_LABEL) != NULL ||
            labels_get(&node->labels, MASTER_LABEL) != NULL;
@@ -118,7 +119,7 @@ uint32_t policy_workers(const struct core *core)
     uint32_t workers = 0;
     uint32_t joined_on_their_way = 0;
     for (uint32_t i = 0; i < cluster->node_count; i++)
-        workers += !is_control_plane(cluster->nodes[i]);
+        workers += !policy_is_control_plane(cluster->nodes[i]);
     for (uint32_t i = 0; i < cluster->intention_count; i++)
         joined_on_their_way += cluster->intentions[i]->node != NULL && on_its_way(cluster->intentions[i]);
     uint32_t coming = policy_coming(core);
@@ -170,6 +171,36 @@ bool policy_group_paused(const struct group *group)
 {
     const char *paused = labels_get(&group->facts.annotations, KEY_PAUSED);
     return paused != NULL && strcmp(paused, "true") == 0;
+}
+
+int32_t policy_group_priority(const struct group *group)
+{
+    const char *text = labels_get(&group->facts.annotations, KEY_PRIORITY);
+    int64_t priority = 0;
+    if (text == NULL || text_parse_i64(text, strlen(text), &priority, NULL) != 0 || priority < INT32_MIN ||
+        priority > INT32_MAX)
+        return 0;
+    return (int32_t)priority;
+}
+
+struct policy_order *policy_order_of(struct group_life_private *policy, int64_t size_id)
+{
+    struct policy_order *order = &policy->orders[(uint64_t)size_id % POLICY_SIZES_KEPT];
+    for (uint32_t i = 0; i < POLICY_SIZES_KEPT; i++) {
+        struct policy_order *one = &policy->orders[i];
+        if (one->size_id == size_id)
+            return one;
+        if (one->size_id == 0 && one->decision_id == 0 && order->size_id != 0)
+            order = one;
+    }
+    *order = (struct policy_order){.size_id = size_id};
+    return order;
+}
+
+void policy_forget_dry_orders(struct group_life_private *policy)
+{
+    for (uint32_t i = 0; i < POLICY_SIZES_KEPT; i++)
+        policy->orders[i].dry_hash = 0;
 }
 
 uint64_t policy_hash(uint64_t hash, const char *text)

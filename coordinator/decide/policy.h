@@ -34,6 +34,14 @@ struct policy_unfit {
     int64_t until_ms;
 };
 
+// Which machine on its way is meant for a waiting pod: the n-th of a decision. Kept from look to look, whatever
+// becomes of the pod meanwhile, so that what was packed tightly once does not have to be found again.
+struct policy_promise {
+    uint64_t uid_hash; // 0: free
+    uint64_t decision_id;
+    uint32_t machine;
+};
+
 struct policy_shared {
     struct arena *scratch; // of one look; reset by the next
     // scale up
@@ -46,6 +54,8 @@ struct policy_shared {
     uint32_t waiting, helpless; // pods, as of the last look
     int64_t oldest_helpless_ms; // since when the oldest of them waits, 0: none
     int64_t waiting_cpu_millis, waiting_memory_bytes; // asked by the waiting pods
+    struct policy_promise *promises; // open addressing by uid_hash; owned
+    uint32_t promise_capacity;       // a power of two, or 0
     // scale down
     int64_t shrink_next_ms;  // not before
     int64_t shrink_due_ms;   // a time at which a rule passes by itself
@@ -85,15 +95,24 @@ struct group_moves {
     uint64_t said_hash;                           // what was recommended, or decided in a dry run, last
 };
 
+// What is remembered of the orders of one size. A group with more sizes forgets some: then a dry decision may
+// be said again, and a machine that has no object yet stands under the group's newest decision.
+#define POLICY_SIZES_KEPT 16u
+struct policy_order {
+    int64_t size_id;
+    uint64_t decision_id; // the newest that ordered here
+    uint64_t dry_hash;    // what a dry decision said last: the same is not said again
+    uint64_t dry_id;
+};
+
 // One allocation, no pointers to free: hangs on group_life->private_state.
 struct group_life_private {
     uint32_t pending;         // waiting pods this group would serve, or that it is nearest to serve
     uint32_t limited;         // of those: that only a limit of the group keeps waiting
     int64_t pending_since_ms; // of the oldest
     const char *told_limit;   // the rule that kept it from serving pods, as told last; NULL: none
-    uint64_t last_order_id;   // the newest decision that ordered here
-    uint64_t dry_order_hash;  // what a dry decision said last: the same is not said again
-    uint64_t dry_order_id;
+    uint64_t last_order_id;   // the newest decision that ordered here, of any size
+    struct policy_order orders[POLICY_SIZES_KEPT]; // by size
     uint64_t dry_removal_hash;
     struct group_moves moves;
     int64_t told_generation; // spec fields that do not apply were told of for this generation
@@ -114,6 +133,11 @@ struct group_life_private *group_policy(struct core *core, struct group *group);
 // Does this pod wait for a machine: unbound, unschedulable, not gated, not being deleted, not terminal, not
 // below the priority cut-off, not served by preemption.
 bool policy_pod_waits(const struct core *core, const struct pod *pod);
+struct policy_order *policy_order_of(struct group_life_private *policy, int64_t size_id);
+void policy_forget_dry_orders(struct group_life_private *policy); // they may be said again
+bool policy_is_control_plane(const struct node *node);
+// Of --expander=priority: annotation autoscaler.vpsie.com/priority, a whole number; 0 without.
+int32_t policy_group_priority(const struct group *group);
 // Nodes that work for pods: all but control planes. Coming machines without a node count too.
 uint32_t policy_workers(const struct core *core);
 uint32_t policy_coming(const struct core *core);                // machines on their way, every group
@@ -158,11 +182,13 @@ void explanation_add(struct explanation *out, struct arena *arena, const char *n
 
 // One table of rules for ordering: scale_up stops at the first that blocks, explain runs them all.
 struct growth {
-    uint32_t room;        // machines that the group may order now; 0 when a rule blocks
-    uint32_t shared_room; // of all groups together; UINT32_MAX: no limit
-    int64_t due_ms;       // when a rule that waits passes by itself; 0: not by time
-    const char *rule;     // the rule that blocks; NULL: none
-    char why[240];        // in words, "" when none
+    uint32_t room;          // machines that the group may order now; 0 when a rule blocks
+    uint32_t shared_room;   // of all groups together, now; UINT32_MAX: no limit
+    uint32_t lasting_room;  // the same once those on their way have come: more may follow then
+    double price_room_hour; // what they may cost together; < 0: any price
+    int64_t due_ms;         // when a rule that waits passes by itself; 0: not by time
+    const char *rule;       // the rule that blocks; NULL: none
+    char why[240];          // in words, "" when none
 };
 struct growth policy_growth(struct core *core, struct group *group);
 // The same rules in words, appended to `out`.
@@ -229,7 +255,8 @@ struct policy_cost {
 };
 double policy_group_price(struct core *core, struct group *group); // one machine, an hour; 0 when not known
 double policy_size_price(struct core *core, const struct group *group,
-                         int64_t size_id); // the same, of a size
+                         int64_t size_id);                        // the same, of a size
+double policy_group_cost(struct core *core, struct group *group); // all its machines, an hour
 struct policy_cost policy_cost(struct core *core);
 void policy_cost_update(struct core *core);
 

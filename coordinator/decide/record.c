@@ -20,6 +20,12 @@ static void decision_free(struct decision *decision)
     for (uint32_t i = 0; i < decision->leaving_count; i++)
         free(decision->leaving[i]);
     free(decision->leaving);
+    for (uint32_t i = 0; i < decision->option_count; i++) {
+        free((char *)(uintptr_t)decision->options[i].group);
+        free((char *)(uintptr_t)decision->options[i].size);
+        free((char *)(uintptr_t)decision->options[i].why);
+    }
+    free(decision->options);
     free(decision);
 }
 
@@ -73,6 +79,19 @@ void core_decision_brings(struct decision *decision, uint32_t machines, int64_t 
 {
     decision->machines += machines;
     decision->size_id = size_id;
+}
+
+void core_decision_option(struct decision *decision, const struct decision_option *option)
+{
+    if (decision->option_count == DECISION_OPTIONS_MAX)
+        return;
+    if (decision->options == NULL)
+        decision->options = xcalloc(DECISION_OPTIONS_MAX, sizeof(*decision->options));
+    struct decision_option *kept = &decision->options[decision->option_count++];
+    *kept = *option;
+    kept->group = xstrdup(option->group);
+    kept->size = xstrdup(option->size);
+    kept->why = xstrdup(option->why);
 }
 
 void core_decision_takes(struct decision *decision, const struct node *node)

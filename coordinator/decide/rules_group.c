@@ -10,7 +10,8 @@ struct group_case {
     const struct group_life *life;
     const struct config_facts *config; // NULL: no AutoscalerConfig
     struct life_counts counts;
-    uint32_t room, shared_room;
+    uint32_t room, shared_room, lasting_room;
+    double price_room_hour;
 };
 
 static void take_room(uint32_t *room, int64_t left)
@@ -126,10 +127,50 @@ static void rule_workers(struct group_case *seen, struct answer *answer)
     uint32_t workers = policy_workers(seen->core);
     int64_t left = (int64_t)seen->config->max_cluster_workers - (int64_t)workers;
     take_room(&seen->shared_room, left);
+    take_room(&seen->lasting_room, left);
     answer->verdict = left > 0 ? RULE_PASS : RULE_BLOCKS;
     ANSWER_SAY(answer, saw, "%u", workers);
     ANSWER_SAY(answer, limit, "%d", seen->config->max_cluster_workers);
     ANSWER_SAY(answer, change, "raise maxClusterWorkers in the AutoscalerConfig");
+}
+
+// The cheapest machine that the group could get; 0 when no price is known.
+static double cheapest(struct core *core, struct group *group, const struct group_life *life)
+{
+    double least = life->pool_count == 0 ? policy_group_price(core, group) : 0;
+    for (uint32_t i = 0; i < life->pool_count; i++) {
+        double price = life->pools[i].orderable ? policy_size_price(core, group, life->pools[i].size_id) : 0;
+        if (price > 0 && (least <= 0 || price < least))
+            least = price;
+    }
+    return least;
+}
+
+// The annotation max-hourly-price. One that cannot be read is no leave to spend anything.
+static void rule_price(struct group_case *seen, struct answer *answer)
+{
+    const char *text = labels_get(&seen->group->facts.annotations, KEY_MAX_HOURLY_PRICE);
+    answer->verdict = RULE_PASS;
+    double most = 0, now = policy_group_cost(seen->core, seen->group);
+    ANSWER_SAY(answer, saw, "$%.3f/h", now);
+    if (text == NULL) {
+        ANSWER_SAY(answer, limit, "none");
+        return;
+    }
+    if (text_parse_double(text, strlen(text), &most, NULL) != 0 || most < 0) {
+        answer->verdict = RULE_BLOCKS;
+        seen->price_room_hour = 0;
+        ANSWER_SAY(answer, limit, "\"%.40s\", which is no price", text);
+        ANSWER_SAY(answer, change, "a number of dollars in the annotation %s", KEY_MAX_HOURLY_PRICE);
+        return;
+    }
+    double left = most > now ? most - now : 0, least = cheapest(seen->core, seen->group, seen->life);
+    seen->price_room_hour = left;
+    bool enough = left > 0 && least <= left + 1e-9;
+    answer->verdict = enough ? RULE_PASS : RULE_BLOCKS;
+    ANSWER_SAY(answer, limit, "$%.3f/h", most);
+    ANSWER_SAY(answer, change, "raise the annotation %s: the cheapest machine costs $%.3f/h",
+               KEY_MAX_HOURLY_PRICE, least);
 }
 
 static void rule_coming(struct group_case *seen, struct answer *answer)
@@ -189,6 +230,7 @@ static const struct {
     {"brakes", "cannot order: %s", rule_brakes},
     {"backoff", "backs off: %s", rule_backoff},
     {"maximum", "is at its maximum: %s of %s nodes", rule_maximum},
+    {"price", "may not cost more: %s of at most %s", rule_price},
     {"cluster workers", "cannot grow: the cluster has %s of at most %s workers", rule_workers},
     {"machines on their way", "must wait: %s of at most %s machines are on their way", rule_coming},
     {"cooldown", "is cooling down after an order", rule_cooldown},
@@ -203,7 +245,9 @@ static struct group_case group_case(struct core *core, struct group *group)
                                .config = core->cluster->config,
                                .counts = life_counts(core, group),
                                .room = UINT32_MAX,
-                               .shared_room = UINT32_MAX};
+                               .shared_room = UINT32_MAX,
+                               .lasting_room = UINT32_MAX,
+                               .price_room_hour = -1};
 }
 
 // "general is at its maximum: 8 of 8 nodes". The format is one of the table's, with at most two strings.
@@ -234,6 +278,14 @@ static void block(struct growth *growth, const struct group_case *seen, size_t r
     say_why(growth, seen->group, rule, answer);
 }
 
+static void take_rooms(struct growth *growth, const struct group_case *seen)
+{
+    growth->room = seen->room;
+    growth->shared_room = seen->shared_room;
+    growth->lasting_room = seen->lasting_room;
+    growth->price_room_hour = seen->price_room_hour;
+}
+
 struct growth policy_growth(struct core *core, struct group *group)
 {
     struct group_case seen = group_case(core, group);
@@ -248,8 +300,7 @@ struct growth policy_growth(struct core *core, struct group *group)
         block(&growth, &seen, i, &answer);
         return growth;
     }
-    growth.room = seen.room;
-    growth.shared_room = seen.shared_room;
+    take_rooms(&growth, &seen);
     return growth;
 }
 
@@ -265,9 +316,7 @@ struct growth policy_growth_explain(struct core *core, struct group *group, stru
         if (answer.verdict != RULE_PASS && growth.rule == NULL)
             block(&growth, &seen, i, &answer);
     }
-    if (growth.rule == NULL) {
-        growth.room = seen.room;
-        growth.shared_room = seen.shared_room;
-    }
+    if (growth.rule == NULL)
+        take_rooms(&growth, &seen);
     return growth;
 }

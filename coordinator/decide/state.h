@@ -36,6 +36,17 @@ struct decision {
     int64_t size_id; // KubeSizeID, 0 when not known
     char **leaving;  // names of nodes; owned
     uint32_t leaving_count;
+    // What was weighed for an order, the taken ones first; DECISION_OPTIONS_MAX at most.
+    struct decision_option *options; // owned, with their texts
+    uint32_t option_count;
+};
+#define DECISION_OPTIONS_MAX 12u
+struct decision_option {
+    const char *group, *size; // its name, else its number
+    double price_hour;        // of one machine; 0 when not known
+    uint32_t machines;        // taken
+    uint32_t pods;            // that these serve; of an option that lost: that could run there
+    const char *why;          // "taken", or why it lost
 };
 
 // ------------------------------------------------------------------------------------------------ why
@@ -209,6 +220,8 @@ void core_wake_at(struct core *core, int64_t at_ms);
 struct decision *core_decide(struct core *core, enum decision_kind kind, const char *group, const char *node,
                              const char *summary, const char *reason);
 // What a decision just made changes; told by whoever made it, whether it is done or withheld.
+// Copied; those beyond DECISION_OPTIONS_MAX are left out.
+void core_decision_option(struct decision *decision, const struct decision_option *option);
 void core_decision_brings(struct decision *decision, uint32_t machines, int64_t size_id);
 void core_decision_takes(struct decision *decision, const struct node *node); // call for each node
 const struct decision *core_decision(const struct core *core, uint64_t id);   // NULL when no longer kept

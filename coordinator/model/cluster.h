@@ -36,6 +36,8 @@
 #define KEY_SCALE_DOWN               KEY_PREFIX "scale-down"
 #define KEY_SCALE_DOWN_DISABLED      KEY_PREFIX "scale-down-disabled"
 #define KEY_SCALE_DOWN_ALLOWED_HOURS KEY_PREFIX "scale-down-allowed-hours"
+#define KEY_MAX_HOURLY_PRICE         KEY_PREFIX "max-hourly-price"
+#define KEY_PRIORITY                 KEY_PREFIX "priority"
 #define KEY_DELETION_POLICY          KEY_PREFIX "deletion-policy"
 #define KEY_CREATED_BY               KEY_PREFIX "created-by" // value CREATED_BY_US on every VPSieNode that we made
 #define CREATED_BY_US                "vpsie-coordinator"

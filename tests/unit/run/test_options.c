@@ -57,6 +57,12 @@ static void credentials_travel_by_https_only(void **state)
     assert_non_null(strstr(PROBLEM("--vpsie-auth=basic"), "--vpsie-auth"));
 }
 
+static void only_known_expanders_are_taken(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(PROBLEM("--expander=cheapest"), "least-waste"));
+}
+
 static void a_burst_ends_no_sooner_than_its_quiet(void **state)
 {
     (void)state;
@@ -72,6 +78,7 @@ int main(void)
         cmocka_unit_test(agents_need_tls_from_files_or_from_an_authority_of_ours),
         cmocka_unit_test(the_lease_s_times_must_leave_room_for_each_other),
         cmocka_unit_test(credentials_travel_by_https_only),
+        cmocka_unit_test(only_known_expanders_are_taken),
         cmocka_unit_test(a_burst_ends_no_sooner_than_its_quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,273 @@
+// Several sizes in a NodeGroup, limits of money, preferences, sizes that are set aside, and what is said of
+// it.
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/cmocka_all.h"
+#include "tests/unit/decide/policy_stage.h"
+
+static struct stage *stage;
+
+static int setup(void **state)
+{
+    (void)state;
+    stage = stage_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stage_destroy(stage);
+    return 0;
+}
+
+static const char *const BOTH[] = {"10", "20"};
+
+// A group of both sizes: small ($0.05) and large ($0.09).
+static struct event *group_of_both(const char *name, int32_t min, int32_t max)
+{
+    struct event *event = stage_group_event(stage, name, min, max);
+    event->object.group->kube_size_id = 0;
+    event->object.group->offering_ids = BOTH;
+    event->object.group->offering_count = 2;
+    return event;
+}
+
+static struct group *settle(struct event *event, const char *name)
+{
+    stage_step(stage, event);
+    stage_wait(stage, 70000); // VPSie's lists show its groups
+    return cluster_group(stage->core->cluster, NULL, name);
+}
+
+static void annotate(struct event *event, const char *key, const char *value)
+{
+    stage_label(event, &event->object.group->annotations, key, value);
+}
+
+static uint32_t coming(const char *name, int64_t size_id)
+{
+    struct group *group = cluster_group(stage->core->cluster, NULL, name);
+    uint32_t count = life_unseen(stage->core, group, size_id);
+    for (uint32_t i = 0; i < group->intention_count; i++)
+        count += life_size(stage->core, group->intentions[i]) == size_id;
+    return count;
+}
+
+static void verdict_says(const char *pod, const char *text)
+{
+    const struct pod *found = stage_pod(stage, pod);
+    assert_non_null(found);
+    if (strstr(found->verdict, text) == NULL)
+        fail_msg("%s: \"%s\" does not say \"%s\"", pod, found->verdict, text);
+}
+
+static void the_sizes_of_one_group_are_mixed_for_the_least_price(void **state)
+{
+    (void)state;
+    settle(group_of_both("general", 0, 10), "general");
+    stage_waiting(stage, "web", 9, 1000, 64); // 7 on a large one, 2 on a small one
+    stage_wait(stage, 300);
+    assert_int_equal(coming("general", 20), 1);
+    assert_int_equal(coming("general", 10), 1);
+    assert_int_equal(stage_decisions(stage), 2);
+    for (int i = 0; i < 5; i++) { // and a second look finds them on their way
+        stage_step(stage, event_create(EVENT_KUBE_SYNCED));
+        stage_wait(stage, 5000);
+    }
+    assert_int_equal(stage_decisions(stage), 2);
+    assert_int_equal(coming("general", 20) + coming("general", 10), 2);
+}
+
+static void a_decision_keeps_its_options_with_their_prices_and_why_they_lost(void **state)
+{
+    (void)state;
+    settle(group_of_both("general", 0, 10), "general");
+    stage_group(stage, "small", 0, 10);
+    stage_waiting(stage, "web", 7, 1000, 64);
+    stage_wait(stage, 300);
+    const struct decision *decision = stage_last(stage);
+    assert_string_equal(decision->summary, "order 1 machine of size large in general");
+    assert_true(decision->option_count >= 3);
+    assert_string_equal(decision->options[0].why, "taken");
+    assert_string_equal(decision->options[0].size, "large");
+    assert_int_equal(decision->options[0].machines, 1);
+    assert_int_equal(decision->options[0].pods, 7);
+    bool told = false;
+    for (uint32_t i = 1; i < decision->option_count; i++)
+        told = told || strcmp(decision->options[i].why, "at least $0.100/h for all of them") == 0;
+    assert_true(told);
+    struct arena *arena = arena_create(4096);
+    struct explanation found;
+    assert_true(explain_pod(stage->core, arena, stage_pod(stage, "web-0")->space, "web-0", &found));
+    told = false;
+    for (uint32_t i = 0; i < found.rule_count; i++)
+        told = told || strcmp(found.rules[i].name, "option general large") == 0;
+    assert_true(told);
+    arena_destroy(arena);
+}
+
+static void a_size_that_backs_off_is_set_aside_and_another_serves(void **state)
+{
+    (void)state;
+    struct group *group = settle(group_of_both("general", 0, 10), "general");
+    struct pool *pool = life_pool(stage->core, group, 20);
+    assert_non_null(pool);
+    pool->backoff_until_ms = stage->now_ms + 600000;
+    snprintf(pool->backoff_reason, sizeof(pool->backoff_reason), "no capacity");
+    stage_waiting(stage, "web", 7, 1000, 64);
+    stage_waiting(stage, "wide", 1, 6000, 64);
+    stage_wait(stage, 300);
+    assert_int_equal(coming("general", 20), 0);
+    assert_int_equal(coming("general", 10), 3);
+    verdict_says("wide-0", "size large backs off: no capacity");
+    const struct decision *decision = stage_last(stage);
+    bool told = false;
+    for (uint32_t i = 0; i < decision->option_count; i++)
+        told = told || strcmp(decision->options[i].why, "backs off: no capacity") == 0;
+    assert_true(told);
+}
+
+static void a_preferred_size_is_ordered_though_another_is_cheaper(void **state)
+{
+    (void)state;
+    struct event *event = group_of_both("general", 0, 10);
+    event->object.group->preferred_instance_type = "small";
+    settle(event, "general");
+    stage_waiting(stage, "web", 7, 1000, 64);
+    stage_waiting(stage, "wide", 1, 6000, 64);
+    stage_wait(stage, 300);
+    assert_int_equal(coming("general", 10), 3);
+    assert_int_equal(coming("general", 20), 1);
+}
+
+static void a_group_that_may_not_be_mixed_gets_one_size(void **state)
+{
+    (void)state;
+    struct event *event = group_of_both("general", 0, 10);
+    event->object.group->allow_mixed_instances = false;
+    settle(event, "general");
+    stage_waiting(stage, "web", 9, 1000, 64);
+    stage_wait(stage, 300);
+    assert_true((coming("general", 10) == 0) != (coming("general", 20) == 0));
+    bool large = coming("general", 20) > 0;
+    stage_waiting(stage, "more", 9, 1000, 64); // and keeps to it
+    stage_wait(stage, 5000);
+    assert_int_equal(coming("general", large ? 10 : 20), 0);
+}
+
+static void a_group_never_costs_more_an_hour_than_its_annotation_allows(void **state)
+{
+    (void)state;
+    struct event *event = group_of_both("general", 0, 10);
+    annotate(event, KEY_MAX_HOURLY_PRICE, "0.15");
+    settle(event, "general");
+    stage_waiting(stage, "web", 30, 1000, 64);
+    stage_wait(stage, 5000);
+    assert_int_equal(coming("general", 20), 1);
+    assert_int_equal(coming("general", 10), 1); // 0.14
+    stage_waiting(stage, "more", 5, 1000, 64);
+    stage_wait(stage, 5000);
+    assert_int_equal(stage_coming(stage, "general"), 2);
+    verdict_says("more-0", "waits: general may not cost more: $0.140/h of at most $0.150/h");
+}
+
+static void a_price_that_cannot_be_read_is_no_leave_to_spend(void **state)
+{
+    (void)state;
+    struct event *event = stage_group_event(stage, "general", 0, 10);
+    annotate(event, KEY_MAX_HOURLY_PRICE, "cheap");
+    stage_step(stage, event);
+    stage_waiting(stage, "web", 3, 1000, 64);
+    stage_wait(stage, 5000);
+    assert_int_equal(stage_decisions(stage), 0);
+    verdict_says("web-0", "\"cheap\", which is no price");
+}
+
+static void a_minimum_is_met_with_the_cheapest_size(void **state)
+{
+    (void)state;
+    settle(group_of_both("general", 2, 10), "general");
+    stage_wait(stage, 5000);
+    assert_int_equal(coming("general", 10), 2);
+    assert_int_equal(coming("general", 20), 0);
+}
+
+static void the_expander_of_priorities_takes_the_higher_one_first(void **state)
+{
+    (void)state;
+    stage->core->config.expander = EXPANDER_PRIORITY;
+    stage_group(stage, "aaa", 0, 10);
+    struct event *event = stage_group_event(stage, "bbb", 0, 1);
+    annotate(event, KEY_PRIORITY, "7");
+    stage_step(stage, event);
+    stage_waiting(stage, "web", 6, 1000, 64);
+    stage_wait(stage, 300);
+    assert_int_equal(stage_coming(stage, "bbb"), 1);
+    assert_int_equal(stage_coming(stage, "aaa"), 1);
+}
+
+static void of_more_machines_than_may_come_at_once_the_fullest_comes_first(void **state)
+{
+    (void)state;
+    struct event *config = stage_config_event(stage);
+    config->object.config->max_concurrent_scale_ups = 1;
+    stage_step(stage, config);
+    settle(group_of_both("general", 0, 10), "general");
+    stage_waiting(stage, "web", 9, 1000, 64);
+    stage_wait(stage, 300);
+    assert_int_equal(coming("general", 20), 1);
+    assert_int_equal(coming("general", 10), 0);
+    uint32_t waiting = 0;
+    for (int i = 0; i < 9; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "web-%d", i);
+        waiting += strstr(stage_pod(stage, name)->verdict, "waits: general must wait") != NULL;
+    }
+    assert_int_equal(waiting, 2);
+}
+
+static void what_the_control_plane_has_free_is_not_called_free(void **state)
+{
+    (void)state;
+    stage_group(stage, "general", 0, 10);
+    struct event *event = stage_node_event(stage, "master", 4000, 8192);
+    stage_label(event, &event->object.node->labels, "node-role.kubernetes.io/control-plane", "");
+    stage_taint(event, &event->object.node->taints, "node-role.kubernetes.io/control-plane",
+                TAINT_NO_SCHEDULE);
+    stage_step(stage, event);
+    stage_waiting(stage, "web", 2, 1000, 64);
+    stage_wait(stage, 300);
+    assert_string_equal(stage_last(stage)->reason, "2 pods need 2.0 cpu, 0.0 free");
+}
+
+static void the_nearest_miss_names_what_the_largest_size_leaves(void **state)
+{
+    (void)state;
+    settle(group_of_both("general", 0, 10), "general");
+    stage_waiting(stage, "huge", 1, 9000, 64);
+    stage_wait(stage, 5000);
+    verdict_says("huge-0", "no group can help: general: needs 9 cpu, its largest size leaves 7.85");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_sizes_of_one_group_are_mixed_for_the_least_price),
+        TEST(a_decision_keeps_its_options_with_their_prices_and_why_they_lost),
+        TEST(a_size_that_backs_off_is_set_aside_and_another_serves),
+        TEST(a_preferred_size_is_ordered_though_another_is_cheaper),
+        TEST(a_group_that_may_not_be_mixed_gets_one_size),
+        TEST(a_group_never_costs_more_an_hour_than_its_annotation_allows),
+        TEST(a_price_that_cannot_be_read_is_no_leave_to_spend),
+        TEST(a_minimum_is_met_with_the_cheapest_size),
+        TEST(the_expander_of_priorities_takes_the_higher_one_first),
+        TEST(of_more_machines_than_may_come_at_once_the_fullest_comes_first),
+        TEST(what_the_control_plane_has_free_is_not_called_free),
+        TEST(the_nearest_miss_names_what_the_largest_size_leaves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
