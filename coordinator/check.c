@@ -75,7 +75,8 @@ static void check_agents(struct check *check)
                   "agents",
                   "kubectl -n kube-system get pods -l app.kubernetes.io/name=vpsie-agent -o wide; their logs "
                   "say why",
-                  "%lld heard of %u nodes", (long long)heard, check->node_count);
+                  "%lld heard of %u node%s", (long long)heard, check->node_count,
+                  check->node_count == 1 ? "" : "s");
     }
 }
 

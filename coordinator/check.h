@@ -21,6 +21,8 @@ int check_main(int argc, char **argv);
 struct check_group { // a NodeGroup of ours, as far as VPSie is concerned
     const char *name, *cluster, *datacenter;
     int64_t size_id; // 0: not given
+    int64_t machines, machines_max;
+    const char *refusal; // VPSie's words about the last order, "" when it took it
 };
 
 struct check {

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "coordinator/check.h"
+#include "coordinator/vpsie/answer.h"
 #include "coordinator/vpsie/vpsie.h"
 
 #define STATE_WAIT_MS   20000
@@ -138,8 +139,9 @@ static void check_cluster(struct check *check, struct cloud *cloud, const struct
     }
     uint32_t known = count_known(check, outcome), machines = outcome->outcome.machine_count;
     check_say(check, known > 0 ? CHECK_GOOD : CHECK_WRONG, "cluster", fix,
-              "%s has %u machines, %u of them are among the %u nodes here", group->cluster, machines, known,
-              check->node_count);
+              "%s has %u machine%s, of which %u %s among the %u node%s here", group->cluster, machines,
+              machines == 1 ? "" : "s", known, known == 1 ? "is" : "are", check->node_count,
+              check->node_count == 1 ? "" : "s");
     outcome = ask(cloud, COMMAND_VPSIE_LIST_GROUPS, group->cluster, "");
     if (good(outcome)) {
         check_say(check, CHECK_GOOD, "VPSie groups", NULL, "%u in %s", outcome->outcome.group_count,
@@ -183,6 +185,31 @@ static void check_offers(struct check *check, struct cloud *cloud, const char *d
     if (missing == 0) {
         check_say(check, CHECK_GOOD, "offers", NULL, "data centre %s offers %u sizes", datacenter,
                   outcome->outcome.offer_count);
+    }
+}
+
+// VPSie has no call that tells an account's limits; it tells them when an order meets one.
+static void check_quota(struct check *check)
+{
+    unsigned refused = 0;
+    int64_t more = 0;
+    for (uint32_t i = 0; i < check->group_count; i++) {
+        const struct check_group *group = &check->groups[i];
+        more += group->machines < group->machines_max ? group->machines_max - group->machines : 0;
+        if (*group->refusal != '\0') {
+            bool limit = answer_tells_limit(group->refusal);
+            refused++;
+            check_say(check, limit ? CHECK_WRONG : CHECK_DOUBTFUL, "quota",
+                      limit ? "a larger limit or plan from VPSie, or a smaller spec.maxNodes"
+                            : "vpsie-coordinator explain group tells when it is tried again",
+                      "group %s: VPSie refused its last order: %s", group->name, group->refusal);
+        }
+    }
+    if (refused == 0 && check->group_count > 0) {
+        check_say(
+            check, CHECK_GOOD, "quota", NULL,
+            "no order is refused; the account must allow %lld more (VPSie tells its limit when it is met)",
+            (long long)more);
     }
 }
 
@@ -251,6 +278,7 @@ void check_cloud(struct check *check)
         check_credentials(check, &cloud);
         if (cloud.usable) {
             check_lists(check, &cloud);
+            check_quota(check);
         }
         vpsie_stop(cloud.door);
     }

@@ -173,6 +173,21 @@ static void check_definitions(struct check *check)
 // ------------------------------------------------------------------------------------------ what VPSie is
 // asked about
 
+// The condition that says that VPSie takes no order of this group for now, as the core writes it.
+static const char *refusal_of(struct check *check, const cJSON *status)
+{
+    const cJSON *condition;
+    cJSON_ArrayForEach(condition, json_get(status, "conditions"))
+    {
+        if (strcmp(json_text(condition, "type"), "Error") == 0 &&
+            strcmp(json_text(condition, "status"), "True") == 0 &&
+            strcmp(json_text(condition, "reason"), "OrderRefused") == 0) {
+            return json_copy(check->arena, condition, "message");
+        }
+    }
+    return "";
+}
+
 static void learn_groups(struct check *check)
 {
     AUTOREPLY struct api_reply reply = {0};
@@ -181,7 +196,8 @@ static void learn_groups(struct check *check)
     const cJSON *item;
     cJSON_ArrayForEach(item, json_get(reply.json, "items"))
     {
-        const cJSON *spec = json_get(item, "spec"), *metadata = json_get(item, "metadata");
+        const cJSON *spec = json_get(item, "spec"), *metadata = json_get(item, "metadata"),
+                    *status = json_get(item, "status");
         const char *managed = json_text(json_get(metadata, "labels"), "autoscaler.vpsie.com/managed");
         if (strcmp(managed, "true") != 0) {
             foreign++;
@@ -190,7 +206,10 @@ static void learn_groups(struct check *check)
                 (struct check_group){.name = json_copy(check->arena, metadata, "name"),
                                      .cluster = json_copy(check->arena, spec, "resourceIdentifier"),
                                      .datacenter = json_copy(check->arena, spec, "datacenterID"),
-                                     .size_id = json_integer(spec, "kubeSizeID", 0)};
+                                     .size_id = json_integer(spec, "kubeSizeID", 0),
+                                     .machines = json_integer(status, "currentNodes", 0),
+                                     .machines_max = json_integer(spec, "maxNodes", 0),
+                                     .refusal = refusal_of(check, status)};
         }
     }
     if (!api_succeeded(&reply)) {

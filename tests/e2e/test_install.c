@@ -173,6 +173,19 @@ static void give_a_wrong_token(struct stage *stage)
     assert_true(API_OK(answer));
 }
 
+static void spend_the_quota(struct stage *stage)
+{
+    stage->world->settings.machines_max = E2E_GROUP_MIN;
+}
+
+static bool order_is_refused(struct stage *stage, void *unused)
+{
+    (void)unused;
+    AUTOTEXT struct text out = {0};
+    check(stage, &out);
+    return says(&out, "WRONG", "quota");
+}
+
 static void check_finds_what_is_there_and_what_is_not(void **state)
 {
     (void)state;
@@ -186,12 +199,18 @@ static void check_finds_what_is_there_and_what_is_not(void **state)
     e2e_wait(stage, e2e_agents_heard, NULL);
     static const char *const good[] = {"API server",  "permissions", "definitions", "certificate",
                                        "lease",       "predecessor", "groups",      "secret",
-                                       "credentials", "cluster",     "offers"};
+                                       "credentials", "cluster",     "offers",      "quota"};
     assert_check(stage, 0, &out);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_says(&out, "ok", good[i]);
     }
     assert_null(strstr(text_get(&out), "vpsie-token-of-the-test-world"));
+    change(stage, spend_the_quota);
+    e2e_scale(stage, 6);
+    e2e_wait(stage, order_is_refused, NULL);
+    assert_check(stage, 1, &out);
+    assert_non_null(strstr(text_get(&out), "exceeds the allowed limit"));
+    e2e_scale(stage, 0);
     change(stage, deny_evictions);
     assert_check(stage, 1, &out);
     assert_says(&out, "WRONG", "permissions");
