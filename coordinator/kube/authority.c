@@ -23,7 +23,7 @@
 #define NAMES_COUNT       4
 #define CONFLICT_ATTEMPTS 5
 #define CONFLICT_PAUSE_MS INT64_C(100)
-#define PERIOD_MS         3600000
+#define PERIOD_MS         60000
 #define RETRY_MS          5000
 
 struct memory_file {
