@@ -681,8 +681,9 @@ static void play(uint32_t seed, bool reversed, struct made *made)
         uint32_t random = seed * 977u + (uint32_t)index * 131u;
         char name[32];
         snprintf(name, sizeof(name), "pod-%02d", index);
-        event = stage_pod_event(own, name, "", 100 + next_random(&random) % 3000,
-                                64 + next_random(&random) % 4096);
+        uint32_t memory_mb = 64 + next_random(&random) % 4096;
+        uint32_t cpu_millis = 100 + next_random(&random) % 3000; // drawn in turn, so on every machine the same
+        event = stage_pod_event(own, name, "", cpu_millis, memory_mb);
         if (next_random(&random) % 3 == 0)
             stage_label(event, &event->object.pod->shape.node_selector, "pool",
                         next_random(&random) % 2 == 0 ? "bbb" : "ccc");
