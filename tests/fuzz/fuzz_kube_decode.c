@@ -29,8 +29,92 @@ static void check_resources(const struct resources *resources)
     }
 }
 
+static void check_requirements(const struct requirement *requirements, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert(*requirements[i].key && requirements[i].operator<= SELECTOR_LT);
+        for (uint32_t j = 0; j < requirements[i].value_count; j++)
+            assert(requirements[i].values[j]);
+    }
+}
+
+static void check_terms(const struct pod_term *terms, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert(*terms[i].topology_key);
+        check_requirements(terms[i].selector.requirements, terms[i].selector.requirement_count);
+        check_requirements(terms[i].space_selector.requirements, terms[i].space_selector.requirement_count);
+        // some namespace is always meant: the pod's own, listed ones, or selected ones
+        assert(terms[i].space_count > 0 || !terms[i].space_selector.nothing);
+        assert(!terms[i].selector.nothing || terms[i].selector.requirement_count == 0 ||
+               terms[i].selector.requirements);
+    }
+}
+
+static void check_shape(const struct pod_shape_facts *shape)
+{
+    check_labels(&shape->labels);
+    check_resources(&shape->requests);
+    assert(shape->requests.pods == 1);
+    check_terms(shape->pod_affinity, shape->pod_affinity_count);
+    check_terms(shape->pod_anti_affinity, shape->pod_anti_affinity_count);
+    for (uint32_t i = 0; i < shape->spread_count; i++) {
+        assert(*shape->spread[i].topology_key && shape->spread[i].max_skew >= 1);
+        assert(shape->spread[i].min_domains >= 1 && shape->spread[i].space);
+        check_requirements(shape->spread[i].selector.requirements,
+                           shape->spread[i].selector.requirement_count);
+    }
+    for (uint32_t i = 0; i < shape->host_port_count; i++) {
+        assert(shape->host_ports[i].port >= 1 && shape->host_ports[i].port <= 65535);
+        assert(*shape->host_ports[i].ip && shape->host_ports[i].protocol <= PORT_SCTP);
+    }
+}
+
+static void check_config(const struct config_facts *config)
+{
+    for (uint32_t i = 0; i < config->budget_count; i++) {
+        const struct disruption_budget_facts *budget = &config->budgets[i];
+        assert(budget->nodes_max >= 0 || (budget->percent >= 0 && budget->percent <= 100));
+        assert(budget->schedule && budget->duration_seconds >= 0);
+        for (uint32_t j = 0; j < budget->group_count; j++)
+            assert(budget->groups[j]);
+    }
+    assert(config->group_defaults == NULL || *config->group_defaults->space);
+}
+
+static void check_storage(const struct event *event)
+{
+    switch (event->object.kind) {
+    case OBJECT_CLAIM:
+        assert(*event->object.claim->space && *event->object.claim->name);
+        assert(!event->object.claim->bound || *event->object.claim->volume_name);
+        break;
+    case OBJECT_VOLUME:
+        for (uint32_t i = 0; i < event->object.volume->affinity_term_count; i++)
+            check_requirements(event->object.volume->affinity_terms[i].expressions,
+                               event->object.volume->affinity_terms[i].expression_count);
+        break;
+    case OBJECT_CSI_NODE:
+        for (uint32_t i = 1; i < event->object.csi_node->driver_count; i++)
+            assert(strcmp(event->object.csi_node->drivers[i - 1].driver,
+                          event->object.csi_node->drivers[i].driver) <= 0);
+        break;
+    default: break;
+    }
+}
+
+// Everything that reaches the core can be said on one line.
+static void check_words(const struct event *event)
+{
+    AUTOTEXT struct text out = {0};
+    event_describe(event, &out);
+    assert(out.length > 0);
+}
+
 static void check_object(const struct event *event)
 {
+    check_words(event);
+    check_storage(event);
     switch (event->object.kind) {
     case OBJECT_NODE:
         check_labels(&event->object.node->labels);
@@ -38,13 +122,16 @@ static void check_object(const struct event *event)
         assert(*event->object.node->name && event->object.node->hostname && event->object.node->provider_id);
         break;
     case OBJECT_POD:
-        check_labels(&event->object.pod->shape.labels);
-        check_resources(&event->object.pod->shape.requests);
-        assert(event->object.pod->shape.requests.pods == 1 && *event->object.pod->uid);
+        check_shape(&event->object.pod->shape);
+        assert(*event->object.pod->uid);
+        for (uint32_t i = 0; i < event->object.pod->claim_count; i++)
+            assert(*event->object.pod->claims[i]);
         break;
+    case OBJECT_DAEMONSET: check_shape(&event->object.daemonset->shape); break;
+    case OBJECT_CONFIG: check_config(event->object.config); break;
     case OBJECT_NODEGROUP:
         check_labels(&event->object.group->node_labels);
-        assert(strlen(event->object.group->invalid) < 2048);
+        assert(strlen(event->object.group->invalid) < 2048 && strlen(event->object.group->doubtful) < 2048);
         assert(*event->object.group->invalid ||
                (event->object.group->min_nodes <= event->object.group->max_nodes &&
                 event->object.group->offering_count > 0));
