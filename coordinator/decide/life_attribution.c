@@ -350,8 +350,8 @@ const char *attribution_hope(struct life_private *p)
     find_orders(&matching);
     find_candidates(&matching);
     struct group_sum sum = owners_sum(p->core, matching.watch, matching.group->id);
-    int64_t unsure =
-        matching.group->nodes_count - sum.owned - baseline_of(matching.baseline, matching.group->id).least;
+    // What the list shows of before explains a count as well, whatever was counted then.
+    int64_t unsure = matching.group->nodes_count - sum.owned - extra_left(&matching, INT32_MAX);
     uint32_t rank = 0;
     while (rank < matching.order_count && matching.orders[rank] != p)
         rank++;

@@ -292,6 +292,17 @@ static void a_machine_that_is_counted_and_not_listed_is_waited_for_beyond_the_bo
     assert_string_equal(node->identifier, "vps-1");
 }
 
+static void what_the_list_shows_from_before_explains_a_count_that_lagged(void **state)
+{
+    (void)state;
+    machine("vps-panel", 4, 8192); // in the list, and not counted yet
+    struct puppet_node *node = order();
+    puppet->cloud_groups[0].nodes++;
+    puppet_run(puppet, 25 * MINUTE);
+    assert_string_equal(node->identifier, "");
+    assert_int_equal(puppet_life(puppet, node->name)->step, LIFE_FAILED);
+}
+
 static void vpsie_s_own_count_holds_at_the_maximum(void **state)
 {
     (void)state;
@@ -500,6 +511,7 @@ int main(void)
         TEST(a_machine_whose_node_was_there_before_the_call_is_never_taken),
         TEST(a_machine_that_appears_as_the_bound_passes_gets_the_time_to_settle),
         TEST(a_machine_that_is_counted_and_not_listed_is_waited_for_beyond_the_bound),
+        TEST(what_the_list_shows_from_before_explains_a_count_that_lagged),
         TEST(vpsie_s_own_count_holds_at_the_maximum),
         TEST(what_had_just_left_when_the_baseline_was_taken_is_not_taken_for_a_stranger),
         TEST(a_machine_that_an_answer_named_is_no_stranger_to_the_next_baseline),

@@ -1,6 +1,8 @@
 // Ordering: an intention first, then one call, whatever becomes of it.
 #include "tests/unit/sim/tale.h"
 
+#include <stdlib.h>
+
 #include "coordinator/model/cluster.h"
 
 static void pods_that_fit_nowhere_get_a_machine_from_zero(void **state)
@@ -236,6 +238,44 @@ static void orders_of_two_groups_find_their_own_machines(void **state)
     tale_end(sim);
 }
 
+static void a_nodegroup_without_a_size_has_a_vpsie_group_for_each_that_it_needs(void **state)
+{
+    (void)state;
+    struct sim_settings settings = sim_settings_default(18);
+    struct sim *sim = tale_prepare_two_sizes(&settings, 0, 5);
+    sim_start(sim);
+    tale_run(sim, SECONDS(30));
+    add_deployment(sim_world(sim), &(struct workload){.name = "small",
+                                                      .replicas = 1,
+                                                      .cpu_millis = 3000,
+                                                      .memory_mb = 1024,
+                                                      .selector_key = "pool",
+                                                      .selector_value = "general"});
+    tale_until_ready(sim, "small", 1, MINUTES(20));
+    add_deployment(sim_world(sim), &(struct workload){.name = "large",
+                                                      .replicas = 2,
+                                                      .cpu_millis = 6500,
+                                                      .memory_mb = 1024,
+                                                      .selector_key = "pool",
+                                                      .selector_value = "general"});
+    tale_until_ready(sim, "large", 2, MINUTES(20));
+    const struct world *world = sim_world(sim);
+    const struct cloud_group *medium = cloud_group_by_name(world, SIM_CLUSTER, "general");
+    const struct cloud_group *large = cloud_group_by_name(world, SIM_CLUSTER, "general-22");
+    tale_assert(sim, medium != NULL && medium->size_id == SIM_SIZE && cloud_group_nodes(world, medium) == 1);
+    tale_assert(sim,
+                large != NULL && large->size_id == SIM_SIZE_LARGE && cloud_group_nodes(world, large) == 2);
+    for (size_t i = 0; i < tale_intentions(sim); i++) {
+        const cJSON *json = api_at(world->api, API_VPSIENODE, i)->document->json;
+        const struct cloud_machine *machine =
+            cloud_machine_find(world, json_text(json, "spec.vpsieNodeIdentifier"));
+        tale_assert(sim, machine != NULL);
+        assert_int_equal(machine->group_id, json_number(json, "spec.vpsieGroupID", 0));
+        assert_int_equal(machine->size_id, strtoll(json_text(json, "spec.instanceType"), NULL, 10));
+    }
+    tale_end(sim);
+}
+
 static void an_answer_that_names_the_machine_is_believed(void **state)
 {
     (void)state;
@@ -316,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_quota_stops_the_asking_and_is_said),
         cmocka_unit_test(a_machine_that_never_joins_fails_is_removed_and_stays_visible_for_its_ttl),
         cmocka_unit_test(orders_of_two_groups_find_their_own_machines),
+        cmocka_unit_test(a_nodegroup_without_a_size_has_a_vpsie_group_for_each_that_it_needs),
         cmocka_unit_test(an_answer_that_names_the_machine_is_believed),
         cmocka_unit_test(an_existing_group_s_size_wins_and_the_difference_is_said),
         cmocka_unit_test(an_offering_that_cannot_be_ordered_is_said_and_nothing_is_tried),
