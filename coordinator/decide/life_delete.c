@@ -77,6 +77,14 @@ static void look_at_pods(struct life_private *p)
     command->list_node_pods.node_name = arena_strdup(arena, node->name);
 }
 
+// VPSie may have been told, its list lacks the machine, and its Node runs: one of the two is wrong.
+static bool runs_unlisted(const struct life_private *p)
+{
+    const struct node *node = p->intention->node;
+    return node != NULL && node->ready == NODE_READY_TRUE && !p->vanished && p->delete_called &&
+           !p->delete_accepted && p->machine == NULL && !drain_done(p);
+}
+
 // Of a broken node, or of a machine without one: both sides are read again.
 static void look_again(struct life_private *p)
 {
@@ -93,6 +101,11 @@ static void look_again(struct life_private *p)
     }
     if (watch->suspect || watch->trusted < p->round_needed) {
         life_wait(p, "VPSie's own view");
+        return;
+    }
+    if (runs_unlisted(p)) {
+        life_wait(p, "VPSie, whose list lacks the machine of a Node that is Ready");
+        life_due(p, core->now_ms + FRESH_NODE_MS);
         return;
     }
     const struct node *node = p->intention->node;
@@ -118,6 +131,10 @@ static void look_again(struct life_private *p)
 // (drained). True: that has to be heard anew, from the cordon on if there is none of this leader.
 static bool back_to_its_agent(struct life_private *p)
 {
+    if (runs_unlisted(p) && p->life->step != LIFE_LAST_LIST) {
+        life_step_to(p, LIFE_LAST_LIST, "a last look");
+        return true;
+    }
     if (p->delete_accepted || !remove_graceful(p))
         return false;
     if (drain_done(p) && (p->pods_seen || p->life->step == LIFE_LAST_LIST))

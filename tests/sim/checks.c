@@ -199,32 +199,10 @@ static void check_identity(struct sim *sim, const struct api_change *change)
                   json_text(change->now->json, "metadata.name"), machine->node_name);
 }
 
-// An intention comes to phase Deleting, or leaves it, written by whoever leads.
-static void note_mark(struct sim *sim, const struct api_change *change)
-{
-    const char *name = json_text(change->now->json, "metadata.name");
-    bool is = strcmp(json_text(change->now->json, "status.phase"), "Deleting") == 0;
-    const cJSON *before = change->before == NULL ? NULL : change->before->json;
-    if (is == (strcmp(json_text(before, "status.phase"), "Deleting") == 0))
-        return;
-    for (size_t i = 0; i < sim->mark_count; i++) {
-        if (strcmp(sim->marks[i].intention, name) != 0)
-            continue;
-        sim->marks[i].process = is ? sim->holder : 0; // taken back: nobody has marked it
-        return;
-    }
-    if (!is)
-        return;
-    sim->marks = xrealloc_array(sim->marks, sim->mark_count + 1, sizeof *sim->marks);
-    sim->marks[sim->mark_count++] = (struct mark){xstrdup(name), sim->holder};
-}
-
 void check_noticed(struct sim *sim, const struct api_change *change)
 {
-    if (change->kind == API_VPSIENODE && change->type != API_DELETED) {
+    if (change->kind == API_VPSIENODE && change->type != API_DELETED)
         check_identity(sim, change);
-        note_mark(sim, change);
-    }
     if (change->kind != API_NODE || change->type == API_DELETED || !says_ready(change->now) ||
         says_ready(change->before))
         return;
@@ -249,17 +227,6 @@ static bool was_told_ready(struct sim *sim, unsigned number, const char *node_na
     }
     return node_is_ready(sim->world, node_name) &&
            process_by_number(sim, number)->cursors[OBJECT_NODE] >= version;
-}
-
-// Was phase Deleting, which comes after the last READY and the last list, persisted by an earlier leader?
-static bool marked_by_another(const struct sim *sim, unsigned number, const struct cloud_machine *machine)
-{
-    const struct api_object *intention = intention_of(sim, machine);
-    for (size_t i = 0; i < sim->mark_count && intention != NULL; i++) {
-        if (strcmp(sim->marks[i].intention, intention->name) == 0)
-            return sim->marks[i].process != 0 && sim->marks[i].process != number;
-    }
-    return false;
 }
 
 static void count_order(struct sim *sim, const char *key)
@@ -291,8 +258,7 @@ void check_sent(struct sim *sim, struct call *call)
         return;
     const struct process *process = process_by_number(sim, call->process);
     call->told_ready = was_told_ready(sim, call->process, machine->node_name);
-    call->drained =
-        drain_of(sim, process, machine->node_name)->drained || marked_by_another(sim, call->process, machine);
+    call->drained = drain_of(sim, process, machine->node_name)->drained;
 }
 
 // ----------------------------------------------------------------------------------------- what it does

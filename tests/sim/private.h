@@ -62,10 +62,6 @@ struct drain { // what is known of a node's evidence in the present leader's ter
     bool drained;     // READY with none of its pods left, to a directive sent after the last eviction
 };
 
-struct mark { // who persisted phase Deleting of an intention
-    char *intention;
-    unsigned process;
-};
 struct recovery { // when a node last became Ready
     char *node_name;
     int64_t version;
@@ -103,8 +99,6 @@ struct sim {
     size_t order_count;
     struct drain *drains;
     size_t drain_count;
-    struct mark *marks;
-    size_t mark_count;
     struct recovery *recoveries;
     size_t recovery_count;
     char **cordons; // nodes that a person has cordoned

@@ -76,9 +76,6 @@ void sim_destroy(struct sim *sim)
     for (size_t i = 0; i < sim->recovery_count; i++)
         free(sim->recoveries[i].node_name);
     free(sim->recoveries);
-    for (size_t i = 0; i < sim->mark_count; i++)
-        free(sim->marks[i].intention);
-    free(sim->marks);
     free(sim->orders);
     free(sim->drains);
     free_texts(sim->cordons, sim->cordon_count);
