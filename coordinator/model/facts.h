@@ -119,7 +119,7 @@ struct host_port {  // in conflict: the same port and protocol, and the same add
 // machine nor moved; the reason is shown. An affinity, spread, port or volume that was read stands in its own
 // field, and its bit is not set.
 enum pod_needs {
-    POD_NEEDS_POD_AFFINITY = 1 << 0,   // these four: read into fields of their own, never set by the door
+    POD_NEEDS_POD_AFFINITY = 1 << 0, // these four: read into fields of their own, never set by the door
     POD_NEEDS_SPREAD = 1 << 1,
     POD_NEEDS_VOLUME = 1 << 2,
     POD_NEEDS_HOST_PORT = 1 << 3,
