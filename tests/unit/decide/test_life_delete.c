@@ -486,6 +486,26 @@ static void a_node_that_runs_after_all_is_asked_first_when_the_call_may_have_lef
     }
 }
 
+// It joins at last, and another VPSieNode says that it is its own.
+static void a_machine_whose_node_turns_out_to_be_another_s_is_not_deleted(void **state)
+{
+    (void)state;
+    puppet_kube_node_gone(puppet, NODE);
+    puppet->nodes[0].node_name[0] = '\0';
+    puppet_show_intention(puppet, &puppet->nodes[0]);
+    puppet->held[COMMAND_KUBE_LIST_FRESH] = true;
+    puppet_run(puppet, 11 * MINUTE); // its Node has been gone for too long
+    assert_int_equal(w1()->removal, REMOVAL_BROKEN);
+    struct puppet_node *other = puppet_intention(puppet, "w9", "general");
+    snprintf(other->node_name, sizeof(other->node_name), NODE);
+    other->phase = INTENTION_READY;
+    puppet_show_intention(puppet, other);
+    puppet_kube_node(puppet, NODE, true);
+    puppet_answer_all(puppet, COMMAND_KUBE_LIST_FRESH);
+    puppet_run(puppet, 30 * MINUTE);
+    assert_int_equal(deletes(), 0);
+}
+
 // Ready, but with a startup taint for longer than anybody waits: it has failed, and pods may run on it.
 static void a_failed_machine_whose_node_is_ready_with_a_startup_taint_is_drained(void **state)
 {
@@ -535,6 +555,7 @@ int main(void)
         TEST(a_node_that_runs_after_all_is_kept_at_any_step_before_the_call),
         TEST(a_node_that_runs_after_all_is_kept_when_the_call_never_left),
         TEST(a_node_that_runs_after_all_is_asked_first_when_the_call_may_have_left),
+        TEST(a_machine_whose_node_turns_out_to_be_another_s_is_not_deleted),
         TEST(a_failed_machine_whose_node_is_ready_with_a_startup_taint_is_drained),
     };
     return cmocka_run_group_tests_name("deleting", tests, NULL, NULL);
