@@ -25,15 +25,18 @@ static void machine_name(uint32_t machine, char *name, size_t bytes)
 static void create(struct replay *replay, enum api_kind kind, const char *space, cJSON *json)
 {
     cJSON *status = cJSON_Duplicate(json_at(json, "status"), true);
+    int64_t deletion_ms = json_time_ms(json, "metadata.deletionTimestamp");
     struct api_answer answer = api_create(replay->api, kind, space, json);
     if (!API_OK(answer)) {
         fprintf(stderr, "replay: %s\n", answer.message);
         abort();
     }
-    if (status == NULL)
+    if (status == NULL && deletion_ms == 0)
         return;
-    cJSON *whole = api_copy(answer.object); // a status is not taken at the creation
-    json_put(whole, "status", status);
+    cJSON *whole = api_copy(answer.object); // these are not taken at the creation
+    if (status != NULL)
+        json_put(whole, "status", status);
+    json_set_time(whole, "metadata.deletionTimestamp", deletion_ms);
     api_put(replay->api, answer.object, whole);
 }
 
@@ -165,13 +168,13 @@ static const char *planned_at(const struct replay_promise *promise, char *name, 
 }
 
 // The seat where it was planned when it fits there, else the one that the scheduler likes best.
-static size_t seat_for(struct board *board, struct waiting *waiting)
+static size_t seat_for(struct board *board, struct waiting *waiting, bool anywhere)
 {
     char name[32];
     uint32_t misses[MISS_COUNT];
     const char *planned = planned_at(waiting->promise, name, sizeof name);
     AUTOTEXT struct text why = {0};
-    if (planned[0] == '\0') {
+    if (planned[0] == '\0' || anywhere) {
         size_t seat = board_choose(board, waiting->object, misses);
         board_explain(misses, board->seat_count, &why);
         snprintf(waiting->why, sizeof waiting->why, "%s", text_get(&why));
@@ -195,11 +198,11 @@ static size_t seat_for(struct board *board, struct waiting *waiting)
 }
 
 // One round over those that wait; how many found a place.
-static uint32_t try_all(struct board *board, struct waiting *waiting, uint32_t *count)
+static uint32_t try_all(struct board *board, struct waiting *waiting, uint32_t *count, bool anywhere)
 {
     uint32_t left = 0, before = *count;
     for (uint32_t i = 0; i < before; i++) {
-        size_t seat = seat_for(board, &waiting[i]);
+        size_t seat = seat_for(board, &waiting[i], anywhere);
         if (seat == board->seat_count) {
             waiting[left++] = waiting[i];
             continue;
@@ -252,7 +255,9 @@ uint32_t replay_run(const struct replay_plan *plan, struct text *told)
     struct api_list pods = api_snapshot(replay.api, API_POD, NULL);
     struct board board = board_create(replay.api, &nodes, &pods);
     uint32_t left = plan->promise_count;
-    while (left > 0 && try_all(&board, waiting, &left) > 0)
+    while (left > 0 && try_all(&board, waiting, &left, false) > 0)
+        continue;
+    while (left > 0 && plan->elsewhere && try_all(&board, waiting, &left, true) > 0)
         continue;
     tell(waiting, left, told);
     board_destroy(&board);

@@ -24,6 +24,9 @@ struct replay_plan {
     uint32_t leaving_count;
     const struct replay_promise *promises;
     uint32_t promise_count;
+    // What does not fit where it was planned, once nothing moves any more, may go anywhere, as the scheduler
+    // would have it: machines join one after the other, so that the last ones are in nobody's picture before.
+    bool elsewhere;
 };
 
 // How many promised pods could not be placed, 0: the plan holds. A pod that fits nowhere yet is tried again

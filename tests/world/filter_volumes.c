@@ -310,18 +310,41 @@ enum miss attachable_check(const struct board *board, const struct api_object *p
 
 // ---- binding
 
-// What a provisioner makes for a claim: a volume that can be used where the node is.
+static void add_place(cJSON *expressions, const cJSON *node, const char *key)
+{
+    const cJSON *present, *label = json_key(json_at(node, "metadata.labels"), key);
+    cJSON_ArrayForEach(present, expressions)
+    {
+        if (strcmp(json_text(present, "key"), key) == 0)
+            return;
+    }
+    if (label != NULL)
+        cJSON_AddItemToArray(
+            expressions, json_of("{'key':'%s','operator':'In','values':['%s']}", key, label->valuestring));
+}
+
+// What a provisioner makes for a claim: a volume that can be used where the node is: in its zone, and by the
+// keys of the class' topologies.
 static cJSON *make_volume(const cJSON *class, const cJSON *node, const char *name)
 {
     cJSON *volume = json_of("{'metadata':{'name':'%s'},'spec':{'csi':{'driver':'%s','volumeHandle':'%s'},"
                             "'storageClassName':'%s'}}",
                             name, json_text(class, "provisioner"), name, json_text(class, "metadata.name"));
-    const char *zone = json_key_text(json_at(node, "metadata.labels"), "topology.kubernetes.io/zone");
-    if (zone[0] != 0)
-        json_set(volume, "spec.nodeAffinity.required",
-                 json_of("{'nodeSelectorTerms':[{'matchExpressions':[{'key':'topology.kubernetes.io/zone',"
-                         "'operator':'In','values':['%s']}]}]}",
-                         zone));
+    cJSON *expressions = cJSON_CreateArray();
+    const cJSON *term, *expression;
+    add_place(expressions, node, "topology.kubernetes.io/zone");
+    cJSON_ArrayForEach(term, json_key(class, "allowedTopologies"))
+    {
+        cJSON_ArrayForEach(expression, json_key(term, "matchLabelExpressions"))
+            add_place(expressions, node, json_text(expression, "key"));
+    }
+    if (cJSON_GetArraySize(expressions) == 0) {
+        cJSON_Delete(expressions);
+        return volume;
+    }
+    cJSON *required = json_of("{'nodeSelectorTerms':[{}]}");
+    json_put(cJSON_GetArrayItem(json_key(required, "nodeSelectorTerms"), 0), "matchExpressions", expressions);
+    json_set(volume, "spec.nodeAffinity.required", required);
     return volume;
 }
 
