@@ -1,7 +1,9 @@
 #include "common/wire.h"
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,28 +12,48 @@
 
 // What one message may take once unpacked. Two bytes on the wire can ask for a struct of two hundred, so the
 // bound on the bytes alone would let a peer take many times as much.
-#define UNPACKED_BYTES_MAX (4u * 1024u * 1024u)
+#define UNPACKED_BYTES_MAX    (4u * 1024u * 1024u)
+#define UNPACKED_GROWTH       5u // of a usual report: its memory is had at once
+#define FIRST_BLOCK_BYTES_MIN 1024u
+#define FIRST_BLOCK_BYTES_MAX (64u * 1024u)
 
-struct budget {
+// A message and all that belongs to it lie in one arena, so that a report costs a few allocations and not one
+// a field. The arena's address stands in front of the message.
+#define OWNER_BYTES alignof(max_align_t)
+
+struct region {
+    struct arena *arena;
     size_t left_bytes;
-    bool exhausted;
+    bool begun, exhausted;
 };
 
-static void *budget_alloc(void *context, size_t bytes)
+static void *region_alloc(void *context, size_t bytes)
 {
-    struct budget *budget = context;
-    if (bytes > budget->left_bytes) {
-        budget->exhausted = true;
+    struct region *region = context;
+    if (bytes > region->left_bytes) {
+        region->exhausted = true;
         return NULL;
     }
-    budget->left_bytes -= bytes;
-    return xcalloc(1, bytes);
+    region->left_bytes -= bytes;
+    if (region->begun)
+        return arena_alloc(region->arena, bytes);
+    region->begun = true; // the first is the message itself
+    unsigned char *memory = arena_alloc(region->arena, OWNER_BYTES + bytes);
+    memcpy(memory, &region->arena, sizeof(region->arena));
+    return memory + OWNER_BYTES;
 }
 
-static void budget_free(void *context, void *memory)
+static void region_free(void *context, void *memory)
 {
     (void)context;
-    free(memory);
+    (void)memory;
+}
+
+static void free_message(ProtobufCMessage *message)
+{
+    struct arena *arena;
+    memcpy(&arena, (unsigned char *)message - OWNER_BYTES, sizeof(arena));
+    arena_destroy(arena);
 }
 
 static int check_length(size_t length, struct error *error)
@@ -46,16 +68,20 @@ static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *descriptor, co
                                 size_t length, struct error *error)
 {
     static const uint8_t nothing[1];
-    struct budget budget = {.left_bytes = UNPACKED_BYTES_MAX};
-    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &budget};
+    size_t expected = FIRST_BLOCK_BYTES_MIN + length * UNPACKED_GROWTH;
+    struct region region = {
+        .arena = arena_create(expected < FIRST_BLOCK_BYTES_MAX ? expected : FIRST_BLOCK_BYTES_MAX),
+        .left_bytes = UNPACKED_BYTES_MAX};
+    ProtobufCAllocator allocator = {.alloc = region_alloc, .free = region_free, .allocator_data = &region};
     ProtobufCMessage *message =
         protobuf_c_message_unpack(descriptor, &allocator, length, length == 0 ? nothing : bytes);
     if (message != NULL)
         return message;
-    if (budget.exhausted)
+    if (region.exhausted)
         error_set(error, WIRE_FAULT_INVALID, "the message holds too many fields");
     else
         error_set(error, WIRE_FAULT_MALFORMED, "%zu bytes are not a %s", length, descriptor->short_name);
+    arena_destroy(region.arena);
     return NULL;
 }
 
@@ -138,7 +164,7 @@ WireReport *wire_report_decode(const uint8_t *bytes, size_t length, uint32_t *ve
 void wire_report_free(WireReport *report)
 {
     if (report != NULL)
-        vpsie__autoscaler__v1__agent_report__free_unpacked(report, NULL);
+        free_message(&report->base);
 }
 
 static uint8_t *pack(const ProtobufCMessage *message, size_t *length, struct error *error)
@@ -163,11 +189,9 @@ uint8_t *wire_report_encode(const WireReport *report, size_t *length, struct err
 // A directive of a kind that is newer than this side is as if it had not been sent.
 static void drop_unknown_directive(WireAck *ack)
 {
-    if (ack->directive == NULL ||
-        ack->directive->kind_case != VPSIE__AUTOSCALER__V1__DIRECTIVE__KIND__NOT_SET)
-        return;
-    vpsie__autoscaler__v1__directive__free_unpacked(ack->directive, NULL);
-    ack->directive = NULL;
+    if (ack->directive != NULL &&
+        ack->directive->kind_case == VPSIE__AUTOSCALER__V1__DIRECTIVE__KIND__NOT_SET)
+        ack->directive = NULL;
 }
 
 WireAck *wire_ack_decode(const uint8_t *bytes, size_t length, struct error *error)
@@ -190,7 +214,7 @@ WireAck *wire_ack_decode(const uint8_t *bytes, size_t length, struct error *erro
 void wire_ack_free(WireAck *ack)
 {
     if (ack != NULL)
-        vpsie__autoscaler__v1__report_ack__free_unpacked(ack, NULL);
+        free_message(&ack->base);
 }
 
 uint8_t *wire_ack_encode(const WireAck *ack, size_t *length, struct error *error)

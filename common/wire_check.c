@@ -105,21 +105,22 @@ static int check_node_name(const char *name, struct error *error)
     return 0;
 }
 
-static bool is_hex(char c)
+static bool is_hex(const char *text, size_t length)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)(text[i] - '0') > 9 && (unsigned char)(text[i] - 'a') > 5)
+            return false;
+    }
+    return true;
 }
 
 static bool is_uid(const char *text, size_t length)
 {
-    if (length != UID_BYTES && length != MIRROR_UID_BYTES)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        bool dash = length == UID_BYTES && (i == 8 || i == 13 || i == 18 || i == 23);
-        if (dash ? text[i] != '-' : !is_hex(text[i]))
-            return false;
-    }
-    return true;
+    if (length == MIRROR_UID_BYTES)
+        return is_hex(text, length);
+    return length == UID_BYTES && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-' &&
+           is_hex(text, 8) && is_hex(text + 9, 4) && is_hex(text + 14, 4) && is_hex(text + 19, 4) &&
+           is_hex(text + 24, 12);
 }
 
 static int check_uid(const char *text, const char *field, struct error *error)

@@ -267,7 +267,8 @@ static void accept_report(struct worker *worker, const WireReport *report)
     uint8_t *bytes = NULL;
     pthread_mutex_lock(&fleet->lock);
     bool accepted = judge(fleet, members_find(&fleet->members, pipe_id(worker)), report, &judgement);
-    if (accepted) { // now: the directive is only there as long as the lock is held
+    bool directed = accepted && judgement.directive != NULL;
+    if (directed) { // now: the directive is only there as long as the lock is held
         bytes = encode_accepted(&judgement, report, &length, &error);
     }
     pthread_mutex_unlock(&fleet->lock);
@@ -275,6 +276,9 @@ static void accept_report(struct worker *worker, const WireReport *report)
     if (!accepted) {
         refuse(worker, report, &judgement.refused);
         return;
+    }
+    if (!directed) {
+        bytes = encode_accepted(&judgement, report, &length, &error);
     }
     atomic_fetch_add(&fleet->reports, 1);
     metric_add(judgement.stale ? fleet->stale_metric : fleet->accepted_metric, 1);
@@ -348,25 +352,6 @@ void *intake_review_loop(void *context)
     return NULL;
 }
 
-enum standing { STANDING_KNOWN, STANDING_STRANGER, STANDING_REFUSED_LATELY };
-
-static enum standing standing_of(struct fleet *fleet, uint32_t pipe)
-{
-    pthread_mutex_lock(&fleet->lock);
-    struct member *member = members_find(&fleet->members, pipe); // NULL: the connection has ended meanwhile
-    if (member != NULL && member->identified && member->until_ms != 0 && clock_wall_ms() > member->until_ms) {
-        members_forget_identity(&fleet->members, member);
-    }
-    enum standing standing = STANDING_STRANGER;
-    if (member != NULL && member->identified) {
-        standing = STANDING_KNOWN;
-    } else if (member != NULL && clock_monotonic_ms() < member->review_after_ms) {
-        standing = STANDING_REFUSED_LATELY;
-    }
-    pthread_mutex_unlock(&fleet->lock);
-    return standing;
-}
-
 static enum refusal refusal_of(int fault)
 {
     switch (fault) {
@@ -377,20 +362,32 @@ static enum refusal refusal_of(int fault)
     }
 }
 
-// Counts the request to its connection. False: there are more of them than an agent makes.
-static bool count_in(struct worker *worker)
+enum standing { STANDING_KNOWN, STANDING_STRANGER, STANDING_REFUSED_LATELY, STANDING_FLOODS };
+
+// Counts the request to its connection, and says how that stands.
+static enum standing arrive(struct worker *worker)
 {
     struct fleet *fleet = worker->fleet;
+    enum standing standing = STANDING_STRANGER;
     pthread_mutex_lock(&fleet->lock);
     struct member *member = members_find(&fleet->members, pipe_id(worker));
-    bool few = member == NULL || member->in_work < IN_WORK_MAX;
-    if (member != NULL) {
-        member->in_work++;
+    if (member != NULL) { // else the connection has ended meanwhile
         member->heard_ms = clock_monotonic_ms();
+        if (member->identified && member->until_ms != 0 && clock_wall_ms() > member->until_ms) {
+            members_forget_identity(&fleet->members, member);
+        }
+        if (member->in_work >= IN_WORK_MAX) {
+            standing = STANDING_FLOODS;
+        } else if (member->identified) {
+            standing = STANDING_KNOWN;
+        } else if (member->heard_ms < member->review_after_ms) {
+            standing = STANDING_REFUSED_LATELY;
+        }
+        member->in_work++;
         worker->counted = true;
     }
     pthread_mutex_unlock(&fleet->lock);
-    return few;
+    return standing;
 }
 
 // Hands the report to a review thread, which goes on with this worker; false when they have enough to do.
@@ -405,7 +402,7 @@ static bool hand_to_review(struct worker *worker, WireReport *report)
 }
 
 // Takes the report over.
-static void consider(struct worker *worker, WireReport *report)
+static void consider(struct worker *worker, WireReport *report, enum standing standing)
 {
     struct fleet *fleet = worker->fleet;
     char leader[WIRE_NODE_NAME_BYTES_MAX + 8] = "";
@@ -414,7 +411,6 @@ static void consider(struct worker *worker, WireReport *report)
         refused.refusal = REFUSAL_NOT_LEADER;
         refused.detail = "this coordinator is not the leader";
     } else {
-        enum standing standing = standing_of(fleet, pipe_id(worker));
         if (standing == STANDING_KNOWN) {
             accept_report(worker, report);
         } else if (report->credential[0] == '\0') {
@@ -441,19 +437,20 @@ static void take_in(struct worker *worker, nng_msg *message)
 {
     struct error error = {0};
     worker->pipe = nng_msg_get_pipe(message);
-    bool few = count_in(worker);
-    WireReport *report =
-        few ? wire_report_decode(nng_msg_body(message), nng_msg_len(message), NULL, &error) : NULL;
+    enum standing standing = arrive(worker);
+    WireReport *report = standing == STANDING_FLOODS
+                             ? NULL
+                             : wire_report_decode(nng_msg_body(message), nng_msg_len(message), NULL, &error);
     OPENSSL_cleanse(nng_msg_body(message), nng_msg_len(message)); // it may hold a credential
     nng_msg_free(message);
-    if (!few) {
+    if (standing == STANDING_FLOODS) {
         complain(worker->fleet, REFUSAL_FLOOD, "", "more requests at once than an agent makes");
         nng_pipe_close(worker->pipe);
         intake_receive(worker);
     } else if (report == NULL) {
         refuse(worker, NULL, &(struct refused){.refusal = refusal_of(error.code), .detail = error.text});
     } else {
-        consider(worker, report);
+        consider(worker, report, standing);
     }
 }
 
