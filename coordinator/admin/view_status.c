@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/wire.h"
 #include "coordinator/admin/view.h"
 
 static void copy(char *buffer, size_t bytes, const char *text)
@@ -159,6 +160,45 @@ static void need_pods(struct view *view)
     }
 }
 
+// What an agent may not look at it can never call harmless: such a node stays, however empty it is.
+static const struct evidence_reason *not_seen(const struct core *core, const struct node *node)
+{
+    const struct agent *agent = node->agent;
+    if (node->intention == NULL || agent == NULL ||
+        core->now_ms - agent->heard_ms > core->config.agent_silent_ms)
+        return NULL;
+    for (uint32_t i = 0; i < agent->verdict.reason_count; i++)
+        if (strcmp(agent->verdict.reasons[i].code, WIRE_REASON_UNREADABLE) == 0)
+            return &agent->verdict.reasons[i];
+    return NULL;
+}
+
+static void need_sight(struct view *view)
+{
+    const struct core *core = view->core;
+    const struct evidence_reason *first = NULL;
+    const char *name = "";
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < core->cluster->node_count; i++) {
+        const struct evidence_reason *reason = not_seen(core, core->cluster->nodes[i]);
+        if (reason == NULL)
+            continue;
+        count++;
+        if (first == NULL) {
+            first = reason;
+            name = core->cluster->nodes[i]->name;
+        }
+    }
+    if (first == NULL)
+        return;
+    char text[400], look[300];
+    snprintf(text, sizeof(text),
+             "%u node%s cannot shrink, such as %.80s: its agent may not look at %.60s: %.150s", count,
+             policy_plural(count), name, first->subject, first->detail);
+    snprintf(look, sizeof(look), "explain node %s", name);
+    need(view, text, look);
+}
+
 static void need_doors(struct view *view)
 {
     const struct core *core = view->core;
@@ -273,6 +313,7 @@ void view_status(struct view *view)
     need_brakes(view);
     need_doors(view);
     need_groups(view);
+    need_sight(view);
     need_pods(view);
     json_put_end(&view->json);
     view_groups(view);

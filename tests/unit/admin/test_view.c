@@ -111,6 +111,29 @@ static void an_acting_coordinator_says_so_and_needs_nobody(void **state)
     cJSON_Delete(json);
 }
 
+// As the agents of an installation without any privilege: they cannot list the kubelet's folders.
+static void nodes_whose_agents_may_not_look_are_counted(void **state)
+{
+    (void)state;
+    usual_cluster();
+    for (int i = 0; i < 2; i++) {
+        struct event *event = stage_report_event(stage, i == 0 ? "w-1" : "w-2");
+        struct evidence_reason *reason = ARENA_NEW(event->arena, struct evidence_reason);
+        *reason = (struct evidence_reason){.code = "unreadable",
+                                           .pod_uid = "",
+                                           .subject = "pod directories",
+                                           .detail = "open var/lib/kubelet/pods: Permission denied"};
+        event->report->verdict.state = EVIDENCE_UNKNOWN;
+        event->report->verdict.reasons = reason;
+        event->report->verdict.reason_count = 1;
+        stage_step(stage, event);
+    }
+    cJSON *json = ask("{\"command\":\"status\"}");
+    assert_true(needs(json, "2 nodes cannot shrink, such as w-1", "explain node w-1"));
+    assert_true(needs(json, "pod directories: open var/lib/kubelet/pods: Permission denied", "explain"));
+    cJSON_Delete(json);
+}
+
 static void every_state_heads_the_status(void **state)
 {
     (void)state;
@@ -468,6 +491,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_acting_coordinator_says_so_and_needs_nobody),
+        TEST(nodes_whose_agents_may_not_look_are_counted),
+        TEST(nodes_whose_agents_may_not_look_are_counted),
         TEST(every_state_heads_the_status),
         TEST(what_needs_a_person_comes_with_the_command_to_look),
         TEST(nodes_say_what_keeps_them),
