@@ -145,6 +145,9 @@ void metrics_from_core(struct core *core)
           policy->helpless);
     gauge("vpsie_autoscaler_oldest_unhelpable_pod_seconds", NULL, "How long the oldest of them has waited.",
           policy->oldest_helpless_ms > 0 ? (double)(core->now_ms - policy->oldest_helpless_ms) / 1000.0 : 0);
+    gauge("vpsie_autoscaler_last_decision_id", NULL,
+          "Id of what was decided last, as commands, events and log lines carry it: 42 is D42.",
+          (double)core->last_decision_id);
     gauge("vpsie_autoscaler_last_decision_timestamp_seconds", NULL, "When something was decided last.",
           (double)core->last_decided_ms / 1000.0);
     gauge("vpsie_autoscaler_price_dollars_per_hour", NULL, "What all machines of ours cost an hour.",
