@@ -348,18 +348,41 @@ static void a_delete_that_never_left_is_repeated_when_the_agent_is_ready_again(v
 static void a_delete_is_not_repeated_while_the_agent_is_silent(void **state)
 {
     (void)state;
+    const struct command *call = the_call();
+    puppet_run(puppet, 70 * SECOND);
+    puppet_answer(puppet, call, OUTCOME_NOT_SENT);
+    puppet_run(puppet, 20 * SECOND);
+    assert_int_equal(deletes(), 1);
+    assert_int_equal(w1()->step, LIFE_LAST_READY);
+    answer(EVIDENCE_READY);
+    assert_int_equal(deletes(), 2);
+}
+
+static void an_agent_that_sees_a_pod_again_before_the_call_is_asked_again(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    answer(EVIDENCE_READY);
+    puppet_report(puppet, NODE, directive()->directive.directive_id, EVIDENCE_READY, 1);
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(deletes(), 0);
+    answer(EVIDENCE_READY);
+    assert_int_equal(deletes(), 1);
+}
+
+static void what_is_given_up_after_the_mark_loses_the_mark_before_the_cordon(void **state)
+{
+    (void)state;
     puppet_answer(puppet, the_call(), OUTCOME_NOT_SENT);
-    puppet->held[COMMAND_VPSIE_LIST_MACHINES] = true;
-    const struct command *second;
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    puppet_kube_node(puppet, NODE, false);
     puppet_run(puppet, 10 * SECOND);
-    second = puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE);
-    assert_int_equal(deletes(), 2); // it spoke a moment ago
-    puppet_answer(puppet, second, OUTCOME_CONFLICT);
-    puppet_run(puppet, 3 * MINUTE);
-    assert_in_range(deletes(), 2, 4);
-    uint32_t before = deletes();
-    puppet_run(puppet, 4 * MINUTE);
-    assert_int_equal(deletes(), before);
+    assert_int_equal(w1()->step, LIFE_UNDO);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_UNCORDON), 0);
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    kept_after_all("no longer Ready");
 }
 
 // VPSie may have taken it: then the node is not given back to the scheduler.
@@ -405,6 +428,35 @@ static void a_list_that_turns_wrong_at_the_very_moment_of_the_call_stops_it(void
     puppet_run(puppet, SECOND);
     assert_int_equal(deletes(), 1);
     puppet->machine_count = machines;
+}
+
+static void an_unknown_delete_keeps_its_cordon_whoever_lifts_it(void **state)
+{
+    (void)state;
+    puppet_answer(puppet, the_call(), OUTCOME_UNKNOWN);
+    answer(EVIDENCE_BLOCKED);
+    puppet_run(puppet, 10 * SECOND);
+    puppet->kube_nodes[0].unschedulable = false;
+    puppet_show_kube_node(puppet, &puppet->kube_nodes[0]);
+    puppet_run(puppet, SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_CORDON), 2);
+    assert_int_equal(w1()->removal, REMOVAL_VOLUNTARY);
+}
+
+static void an_unknown_delete_is_not_repeated_because_a_list_lacks_what_runs(void **state)
+{
+    (void)state;
+    const struct command *call = the_call();
+    puppet_machine_gone(puppet, "vps-w1");
+    puppet->cloud_groups[0].nodes--;
+    puppet_run(puppet, 6 * SECOND); // the list is read
+    answer(EVIDENCE_BLOCKED);
+    puppet_answer(puppet, call, OUTCOME_UNKNOWN);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_int_equal(deletes(), 1);
+    puppet_kube_node(puppet, NODE, false);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_int_equal(deletes(), 2);
 }
 
 static void an_accepted_delete_that_the_list_does_not_follow_is_repeated_whatever_the_agent_says(void **state)
@@ -486,6 +538,37 @@ static void a_node_that_runs_after_all_is_asked_first_when_the_call_may_have_lef
     }
 }
 
+// Its kubelet has died and comes back, while its agent goes on saying that nothing is left: others may have
+// come.
+static void a_node_that_is_broken_for_a_while_is_looked_at_again(void **state)
+{
+    (void)state;
+    puppet->nodes[0].deletion_ms = puppet->now_ms;
+    puppet_show_intention(puppet, &puppet->nodes[0]);
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, 31 * SECOND);
+    assert_int_equal(w1()->step, LIFE_LAST_READY);
+    puppet->held[COMMAND_KUBE_LIST_NODE_PODS] = puppet->held[COMMAND_KUBE_LIST_FRESH] = true;
+    answer(EVIDENCE_READY);
+    puppet_kube_node(puppet, NODE, false);
+    for (int i = 0; i < 61; i++) {
+        puppet_run(puppet, 10 * SECOND);
+        answer(EVIDENCE_READY);
+    }
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    puppet_answer_all(puppet, COMMAND_KUBE_LIST_FRESH);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(w1()->step, LIFE_MARK_DELETING);
+    answer(EVIDENCE_READY);
+    comes_back();
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    assert_int_equal(w1()->step, LIFE_LAST_LIST);
+    assert_int_equal(deletes(), 0);
+    puppet_answer_all(puppet, COMMAND_KUBE_LIST_NODE_PODS);
+    puppet_run(puppet, SECOND);
+    assert_int_equal(deletes(), 1);
+}
+
 // It joins at last, and another VPSieNode says that it is its own.
 static void a_machine_whose_node_turns_out_to_be_another_s_is_not_deleted(void **state)
 {
@@ -557,6 +640,11 @@ int main(void)
         TEST(a_node_that_runs_after_all_is_asked_first_when_the_call_may_have_left),
         TEST(a_machine_whose_node_turns_out_to_be_another_s_is_not_deleted),
         TEST(a_failed_machine_whose_node_is_ready_with_a_startup_taint_is_drained),
+        TEST(an_agent_that_sees_a_pod_again_before_the_call_is_asked_again),
+        TEST(what_is_given_up_after_the_mark_loses_the_mark_before_the_cordon),
+        TEST(an_unknown_delete_keeps_its_cordon_whoever_lifts_it),
+        TEST(an_unknown_delete_is_not_repeated_because_a_list_lacks_what_runs),
+        TEST(a_node_that_is_broken_for_a_while_is_looked_at_again),
     };
     return cmocka_run_group_tests_name("deleting", tests, NULL, NULL);
 }
