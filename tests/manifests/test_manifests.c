@@ -485,6 +485,15 @@ static void every_file_is_part_of_what_is_applied(void **state)
     }
 }
 
+static void the_manual_shows_as_many_permissions_as_check_asks_for(void **state)
+{
+    (void)state;
+    AUTOTEXT struct text manual = {0};
+    AUTOFREE char *words = xprintf("all %zu are granted\n", permission_count);
+    assert_int_equal(text_read_file(VPSIE_SOURCE_DIR "/docs/install.md", 1 << 20, &manual, NULL), 0);
+    assert_non_null(strstr(text_get(&manual), words));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +508,7 @@ int main(void)
         cmocka_unit_test(the_agent_runs_everywhere_and_may_nothing_in_the_cluster),
         cmocka_unit_test(the_roles_give_what_the_program_needs),
         cmocka_unit_test(and_nothing_more),
+        cmocka_unit_test(the_manual_shows_as_many_permissions_as_check_asks_for),
         cmocka_unit_test(every_kind_that_is_watched_may_be_listed_and_watched),
         cmocka_unit_test(roles_are_bound_to_the_coordinators_account_only),
         cmocka_unit_test(services_budgets_and_policies_select_the_pods_they_are_for),

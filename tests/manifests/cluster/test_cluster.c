@@ -77,12 +77,11 @@ static void wait_for(const char *what, bool (*condition)(void))
     }
 }
 
-static void apply(const char *name, const char *text)
+static void apply(const char *name, const char *text, struct text *out)
 {
-    AUTOTEXT struct text out = {0};
     AUTOFREE char *path = xprintf("%s/%s.yaml", stage->dir, name);
     certificates_write(path, text);
-    assert_kubectl(&out, "apply -f %s", path);
+    assert_kubectl(out, "apply -f %s", path);
 }
 
 // ---------------------------------------------------------------------------------------------- manifests
@@ -316,7 +315,7 @@ static void a_first_installation_watches_and_its_agents_are_believed(void **stat
 
 static void apply_group(void)
 {
-    AUTOTEXT struct text group = {0};
+    AUTOTEXT struct text group = {0}, out = {0};
     text_printf(
         &group,
         "apiVersion: autoscaler.vpsie.com/v1alpha1\nkind: NodeGroup\nmetadata:\n  name: general\n"
@@ -326,7 +325,8 @@ static void apply_group(void)
         "  scaleUpPolicy: {stabilizationWindowSeconds: 1}\n"
         "  scaleDownPolicy: {stabilizationWindowSeconds: 2, cooldownSeconds: 1}\n",
         STAGE_DATACENTER, STAGE_CLUSTER);
-    apply("group", text_get(&group));
+    apply("group", text_get(&group), &out);
+    assert_documented(&out, "install.md");
 }
 
 static void check_finds_nothing_wrong(void **state)
@@ -358,7 +358,8 @@ static void leftovers_of_the_predecessor_stop_everything_until_they_are_removed_
           "  admissionReviewVersions: [v1]\n  sideEffects: None\n  failurePolicy: Fail\n  timeoutSeconds: 1\n"
           "  clientConfig: {service: {name: vpsie-autoscaler-webhook, namespace: kube-system}}\n"
           "  rules:\n  - {apiGroups: [autoscaler.vpsie.com], apiVersions: [v1alpha1], operations: [UPDATE],\n"
-          "     resources: [nodegroups]}\n");
+          "     resources: [nodegroups]}\n",
+          &out);
     assert_int_equal(kubelets_check(&kubelets, &out), 1);
     assert_has(&out, "WRONG  predecessor   " PERMISSION_HOOK_WEBHOOK);
     assert_has(&out, "fix: kubectl delete validatingwebhookconfiguration " PERMISSION_HOOK_WEBHOOK);
@@ -385,13 +386,14 @@ static void nothing_is_ordered_until_somebody_says_resume(void **state)
     AUTOTEXT struct text out = {0};
     assert_int_equal(counted().machines, 0);
     assert_int_equal(kubelets_ask(&kubelets, false, (const char *const[]){"resume", NULL}, &out), 0);
+    assert_documented(&out, "install.md");
     wait_for("a coordinator that acts", acts);
     wait_for("the group's one machine as a Node with an agent", minimum_is_there);
 }
 
 static void deploy(int replicas)
 {
-    AUTOTEXT struct text text = {0};
+    AUTOTEXT struct text text = {0}, out = {0};
     text_printf(
         &text,
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n"
@@ -403,7 +405,7 @@ static void deploy(int replicas)
         "      terminationGracePeriodSeconds: 1\n      containers:\n      - name: web\n        image: web\n"
         "        resources: {requests: {cpu: 800m, memory: 256Mi}}\n",
         replicas);
-    apply("web", text_get(&text));
+    apply("web", text_get(&text), &out);
 }
 
 static int pods_that(const char *phase)
@@ -608,6 +610,7 @@ static void release_and_remove_leave_every_machine(void **state)
     AUTOTEXT struct text out = {0};
     int machines = counted().machines;
     assert_int_equal(kubelets_ask(&kubelets, false, (const char *const[]){"release", NULL}, &out), 0);
+    print_message("%s", text_get(&out));
     assert_kubectl(&out, "get vn,ng -A -o jsonpath='{.items[*].metadata.finalizers}'");
     assert_string_equal(text_get(&out), "");
     assert_kubectl(&out, "-n kube-system delete deploy/vpsie-coordinator ds/vpsie-agent --timeout=60s");
