@@ -15,6 +15,7 @@
 // Who has been blind needs so long to see what happened meanwhile: counts lag, machines vanish.
 #define WATCHED_MS (COUNT_LAG_MS + 2 * LIFE_MINUTE_MS)
 #define GAP_MS     (3 * LIFE_MINUTE_MS) // between two rounds, and the watch is broken off
+#define GAP_ROUNDS 3
 
 // ---- who is who
 
@@ -261,12 +262,18 @@ static void take_groups(struct core *core, struct cloud_watch *watch, const stru
     watch->machines_command = ask(core, COMMAND_VPSIE_LIST_MACHINES, watch->cluster, "")->id;
 }
 
+static bool broken_off(const struct core *core, const struct cloud_watch *watch)
+{
+    int64_t gap_ms = GAP_ROUNDS * core->config.machines_busy_ms;
+    return core->now_ms > watch->trusted_ms + (gap_ms > GAP_MS ? gap_ms : GAP_MS);
+}
+
 static void follow_watch(struct core *core, struct cloud_watch *watch)
 {
     bool matched = !watch->suspect && core->taken_over && core_may_write(core) && core->kube_reachable;
     if (!matched)
         watch->watched_since_ms = 0;
-    else if (watch->watched_since_ms == 0 || core->now_ms > watch->trusted_ms + GAP_MS)
+    else if (watch->watched_since_ms == 0 || broken_off(core, watch))
         watch->watched_since_ms = core->now_ms;
     if (!watch->suspect)
         watch->trusted_ms = core->now_ms;
@@ -279,7 +286,7 @@ bool lists_watched(struct life_private *p)
     int64_t least_ms = core->config.appearance_bound_ms;
     if (least_ms > WATCHED_MS)
         least_ms = WATCHED_MS;
-    if (watch->watched_since_ms == 0 || core->now_ms > watch->trusted_ms + GAP_MS)
+    if (watch->watched_since_ms == 0 || broken_off(core, watch))
         return false; // the next round touches it
     life_due(p, watch->watched_since_ms + least_ms);
     return core->now_ms >= watch->watched_since_ms + least_ms;

@@ -723,6 +723,7 @@ static void have_effect(struct puppet *puppet, const struct command *command, st
         outcome->outcome.pods = puppet->listed_pods;
         outcome->outcome.pod_count = puppet->listed_pod_count;
         break;
+    case COMMAND_VPSIE_ADD_MACHINE: puppet->adds++; break;
     case COMMAND_VPSIE_LIST_MACHINES: list_machines(puppet, outcome); break;
     case COMMAND_VPSIE_LIST_GROUPS: list_groups(puppet, outcome); break;
     case COMMAND_VPSIE_LIST_OFFERS: list_offers(outcome); break;
@@ -761,6 +762,25 @@ static void keep(struct puppet *puppet)
     commands_clear(puppet->out);
 }
 
+// Does this command arrive, and is its answer heard?
+static bool arrives(struct puppet *puppet, uint32_t index, uint32_t end)
+{
+    if (!command_writes(puppet->sent[index]->kind) || puppet->fenced_write == 0)
+        return true;
+    if (++puppet->writes < puppet->fenced_write)
+        return true;
+    if (puppet->writes > puppet->fenced_write)
+        return false;
+    for (uint32_t i = index + 1; i < end; i++) {
+        struct event *unheard = outcome_of(puppet->sent[i], OUTCOME_OK);
+        if (command_writes(puppet->sent[i]->kind) && !puppet->answered[i])
+            have_effect(puppet, puppet->sent[i], unheard);
+        puppet->answered[i] = true;
+        event_destroy(unheard);
+    }
+    return false;
+}
+
 void puppet_step(struct puppet *puppet, struct event *event)
 {
     event->now_ms = puppet->now_ms;
@@ -768,8 +788,8 @@ void puppet_step(struct puppet *puppet, struct event *event)
     event_destroy(event);
     uint32_t first = puppet->sent_count;
     keep(puppet);
-    for (uint32_t i = first; i < puppet->sent_count; i++)
-        if (!puppet->answered[i] && !puppet->held[puppet->sent[i]->kind])
+    for (uint32_t i = first, end = puppet->sent_count; i < end; i++)
+        if (!puppet->answered[i] && !puppet->held[puppet->sent[i]->kind] && arrives(puppet, i, end))
             puppet_answer(puppet, puppet->sent[i], OUTCOME_OK);
 }
 
@@ -805,6 +825,23 @@ void puppet_lose(struct puppet *puppet)
     event->leader.holder = "other";
     event->leader.saved.paused_reason = "";
     puppet_step(puppet, event);
+}
+
+void puppet_restart(struct puppet *puppet)
+{
+    struct core_config config = puppet->core->config;
+    struct core *before = puppet->core;
+    puppet->core = core_create(&config);
+    core_destroy(before);
+    puppet->fenced_write = 0;
+    for (uint32_t i = 0; i < puppet->group_count; i++)
+        puppet_show_group(puppet, &puppet->groups[i]);
+    for (uint32_t i = 0; i < puppet->node_count; i++)
+        if (!puppet->nodes[i].gone)
+            puppet_show_intention(puppet, &puppet->nodes[i]);
+    for (uint32_t i = 0; i < puppet->kube_node_count; i++)
+        if (!puppet->kube_nodes[i].gone)
+            puppet_show_kube_node(puppet, &puppet->kube_nodes[i]);
 }
 
 void puppet_start(struct puppet *puppet)

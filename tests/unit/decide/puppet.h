@@ -78,6 +78,11 @@ struct puppet {
     bool watch_held;               // what is written is stored, and not shown
     bool webhooks;                 // a predecessor's
     struct saved_state saved;
+    uint32_t adds; // machines that VPSie was asked for, and will make
+    // Of the writes, counted from 1, this one never arrives, nor does any of a later step; 0: all arrive.
+    // What left together with it arrives, and nobody hears of it.
+    uint32_t fenced_write;
+    uint32_t writes;
     const struct pod_facts *listed_pods; // what LIST_NODE_PODS answers
     uint32_t listed_pod_count;
     uint32_t uid;
@@ -93,6 +98,8 @@ void puppet_step(struct puppet *puppet, struct event *event);
 void puppet_run(struct puppet *puppet, int64_t ms); // with every timer on the way
 void puppet_lead(struct puppet *puppet, uint64_t term);
 void puppet_lose(struct puppet *puppet);
+// Another process, which knows only what is stored. It is not synced and does not lead.
+void puppet_restart(struct puppet *puppet);
 void puppet_start(struct puppet *puppet); // synced, leading with term 1, lists read
 
 // What is there. Shown to the core at once when it has been started.
