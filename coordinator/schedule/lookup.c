@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#define BUCKETS_MIN 64u
+#define SLOTS_MIN 64u
 
 uint64_t lookup_hash_pointer(const void *pointer)
 {
@@ -12,48 +12,43 @@ uint64_t lookup_hash_pointer(const void *pointer)
     return hash ^ hash >> 29;
 }
 
-static void grow(struct lookup *lookup)
+static void insert(struct lookup *lookup, uint64_t hash, void *item)
 {
-    struct lookup_entry **old = lookup->buckets;
-    uint32_t old_capacity = lookup->capacity;
-    lookup->capacity = old_capacity == 0 ? BUCKETS_MIN : old_capacity * 4;
-    assert(lookup->capacity > old_capacity);
-    lookup->buckets = ARENA_ARRAY(lookup->arena, struct lookup_entry *, lookup->capacity);
-    for (uint32_t i = 0; i < old_capacity; i++) {
-        struct lookup_entry *reversed = NULL; // so that the youngest stays the first
-        for (struct lookup_entry *entry = old[i], *next; entry != NULL; entry = next) {
-            next = entry->next;
-            entry->next = reversed;
-            reversed = entry;
-        }
-        for (struct lookup_entry *entry = reversed, *next; entry != NULL; entry = next) {
-            next = entry->next;
-            struct lookup_entry **bucket = &lookup->buckets[entry->hash & (lookup->capacity - 1)];
-            entry->next = *bucket;
-            *bucket = entry;
-        }
-    }
+    uint32_t mask = lookup->capacity - 1;
+    uint32_t slot = (uint32_t)hash & mask;
+    while (lookup->slots[slot].item != NULL)
+        slot = (slot + 1) & mask;
+    lookup->slots[slot] = (struct lookup_slot){hash, item};
 }
 
-struct lookup_entry *lookup_add(struct lookup *lookup, uint64_t hash, void *item)
+void lookup_add(struct lookup *lookup, uint64_t hash, void *item)
 {
     assert(lookup->arena != NULL && item != NULL);
-    if (lookup->count >= lookup->capacity)
-        grow(lookup);
-    struct lookup_entry **bucket = &lookup->buckets[hash & (lookup->capacity - 1)];
-    struct lookup_entry *entry = ARENA_NEW(lookup->arena, struct lookup_entry);
-    *entry = (struct lookup_entry){.hash = hash, .item = item, .next = *bucket};
-    *bucket = entry;
+    if (lookup->count * 2 >= lookup->capacity) {
+        struct lookup old = *lookup;
+        lookup->capacity = old.capacity == 0 ? SLOTS_MIN : old.capacity * 4;
+        assert(lookup->capacity > old.capacity);
+        lookup->slots = ARENA_ARRAY(lookup->arena, struct lookup_slot, lookup->capacity);
+        for (uint32_t i = 0; i < old.capacity; i++) {
+            if (old.slots[i].item != NULL)
+                insert(lookup, old.slots[i].hash, old.slots[i].item);
+        }
+    }
+    insert(lookup, hash, item);
     lookup->count++;
-    return entry;
 }
 
-struct lookup_entry *lookup_next(const struct lookup *lookup, uint64_t hash, const struct lookup_entry *last)
+void *lookup_next(const struct lookup *lookup, uint64_t hash, uint32_t *cursor)
 {
     if (lookup->capacity == 0)
         return NULL;
-    struct lookup_entry *entry = last != NULL ? last->next : lookup->buckets[hash & (lookup->capacity - 1)];
-    while (entry != NULL && entry->hash != hash)
-        entry = entry->next;
-    return entry;
+    uint32_t mask = lookup->capacity - 1;
+    for (;;) {
+        const struct lookup_slot *slot = &lookup->slots[((uint32_t)hash + *cursor) & mask];
+        if (slot->item == NULL)
+            return NULL;
+        (*cursor)++;
+        if (slot->hash == hash)
+            return slot->item;
+    }
 }

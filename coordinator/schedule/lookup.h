@@ -3,24 +3,26 @@
 #ifndef VPSIE_COORDINATOR_SCHEDULE_LOOKUP_H
 #define VPSIE_COORDINATOR_SCHEDULE_LOOKUP_H
 
+#include <stddef.h>
+
 #include "common/arena.h"
 
-struct lookup_entry {
+struct lookup_slot {
     uint64_t hash;
-    void *item; // may be replaced
-    struct lookup_entry *next;
+    void *item; // NULL: free
 };
 
 // Zero-initialise, but for the arena.
 struct lookup {
     struct arena *arena;
-    struct lookup_entry **buckets;
+    struct lookup_slot *slots;
     uint32_t count, capacity; // capacity is 0 or a power of two
 };
 
 uint64_t lookup_hash_pointer(const void *pointer);
-struct lookup_entry *lookup_add(struct lookup *lookup, uint64_t hash, void *item);
-// Entries under this hash, the youngest first: start with NULL, then pass the last answer. NULL at the end.
-struct lookup_entry *lookup_next(const struct lookup *lookup, uint64_t hash, const struct lookup_entry *last);
+void lookup_add(struct lookup *lookup, uint64_t hash, void *item);
+// Every item under this hash, one a call, NULL at the end; `cursor` starts at 0. Nothing may be added in
+// between.
+void *lookup_next(const struct lookup *lookup, uint64_t hash, uint32_t *cursor);
 
 #endif

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define KIND_BUCKETS 1024u
+#include "coordinator/schedule/lookup.h"
 
 struct room { // the most that any place below has free, each figure for itself
     int64_t cpu_millis, memory_bytes, pods;
@@ -22,7 +22,7 @@ struct packing_search {
     struct room *tree; // tree[1] is the root
     struct leaf_state *states;
     uint64_t era, last_era, state;
-    struct packing_kind *kinds[KIND_BUCKETS];
+    struct lookup kinds;
 };
 
 static void allocate(struct packing_search *search, uint32_t capacity)
@@ -39,7 +39,7 @@ static void allocate(struct packing_search *search, uint32_t capacity)
 struct packing_search *packing_search_create(struct arena *arena, uint32_t capacity)
 {
     struct packing_search *search = ARENA_NEW(arena, struct packing_search);
-    search->arena = arena;
+    search->arena = search->kinds.arena = arena;
     allocate(search, capacity);
     return search;
 }
@@ -186,15 +186,15 @@ struct packing_kind *packing_search_kind(struct packing_search *search, uint32_t
 {
     if (kind_id == 0)
         return NULL;
-    struct packing_kind **bucket = &search->kinds[kind_id % KIND_BUCKETS];
-    struct packing_kind *kind = *bucket;
-    while (kind != NULL && kind->kind_id != kind_id)
-        kind = kind->chain;
-    if (kind == NULL) {
-        kind = ARENA_NEW(search->arena, struct packing_kind);
-        *kind = (struct packing_kind){.kind_id = kind_id, .cursor.era = search->era, .chain = *bucket};
-        *bucket = kind;
+    uint64_t hash = kind_id * UINT64_C(0x9e3779b97f4a7c15) >> 20;
+    struct packing_kind *kind;
+    for (uint32_t cursor = 0; (kind = lookup_next(&search->kinds, hash, &cursor)) != NULL;) {
+        if (kind->kind_id == kind_id)
+            return kind;
     }
+    kind = ARENA_NEW(search->arena, struct packing_kind);
+    *kind = (struct packing_kind){.kind_id = kind_id, .cursor.era = search->era};
+    lookup_add(&search->kinds, hash, kind);
     return kind;
 }
 

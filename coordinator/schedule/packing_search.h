@@ -20,7 +20,6 @@ struct packing_kind {
     struct packing_cursor cursor;
     uint64_t why_state; // which places there were when `why` was found; FITS: not looked for yet
     struct placement why;
-    struct packing_kind *chain;
 };
 
 struct packing_search *packing_search_create(struct arena *arena, uint32_t capacity);

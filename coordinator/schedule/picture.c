@@ -27,9 +27,9 @@ const struct place *picture_place(const struct picture *picture, const struct pa
 
 struct node_site *picture_node_site(const struct picture *picture, const struct node *node)
 {
-    struct lookup_entry *entry = NULL;
-    while ((entry = lookup_next(&picture->node_sites, lookup_hash_pointer(node), entry)) != NULL) {
-        struct node_site *found = entry->item;
+    uint64_t hash = lookup_hash_pointer(node);
+    struct node_site *found;
+    for (uint32_t cursor = 0; (found = lookup_next(&picture->node_sites, hash, &cursor)) != NULL;) {
         if (found->node == node)
             return found;
     }

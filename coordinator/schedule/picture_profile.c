@@ -5,8 +5,6 @@
 #include "coordinator/model/table.h"
 #include "coordinator/schedule/picture_private.h"
 
-#define LISTS_MAX 64u
-
 static void append(struct arena *arena, struct relation_list *list, struct relation *relation)
 {
     if (list->count == list->capacity) {
@@ -28,9 +26,9 @@ static void link_relation(struct picture *picture, struct profile *profile, stru
 
 struct profile *picture_find_profile(const struct picture *picture, const struct pod_shape *shape)
 {
-    struct lookup_entry *entry = NULL;
-    while ((entry = lookup_next(&picture->profiles, lookup_hash_pointer(shape), entry)) != NULL) {
-        struct profile *profile = entry->item;
+    uint64_t hash = lookup_hash_pointer(shape);
+    struct profile *profile;
+    for (uint32_t cursor = 0; (profile = lookup_next(&picture->profiles, hash, &cursor)) != NULL;) {
         if (profile->shape == shape)
             return profile;
     }
@@ -164,12 +162,8 @@ static void visit_list(struct picture *picture, struct relation *relation, const
 
 static void visit_selected(struct picture *picture, struct relation *relation, visit_shape *visit)
 {
-    const struct shape_list *lists[LISTS_MAX];
-    uint32_t count = shape_index_candidates(picture->shapes, relation_selector(relation), lists, LISTS_MAX);
-    if (count == UINT32_MAX) {
-        visit_list(picture, relation, &picture->shapes->all, visit);
-        return;
-    }
+    const struct shape_list *lists[SHAPE_LISTS_MAX];
+    uint32_t count = shape_index_candidates(picture->shapes, relation_selector(relation), lists);
     for (uint32_t i = 0; i < count; i++)
         visit_list(picture, relation, lists[i], visit);
 }
@@ -213,9 +207,8 @@ static struct relation *find_relation(const struct picture *picture, enum relati
                                       const struct pod_shape_facts *key, const struct area *area,
                                       uint64_t hash)
 {
-    struct lookup_entry *entry = NULL;
-    while ((entry = lookup_next(&picture->relations, hash, entry)) != NULL) {
-        struct relation *relation = entry->item;
+    struct relation *relation;
+    for (uint32_t cursor = 0; (relation = lookup_next(&picture->relations, hash, &cursor)) != NULL;) {
         if (relation->kind == kind && relation->area == area &&
             shape_facts_equal_but_labels(&relation->key, key))
             return relation;
@@ -299,11 +292,12 @@ static void link_all(struct picture *picture, struct profile *profile)
 {
     const struct labels *labels = &profile->shape->facts.labels;
     for (uint32_t i = 0; i < labels->count; i++) {
-        struct lookup_entry *entry = NULL;
         uint64_t hash = word_hash(labels->items[i].key, labels->items[i].value);
-        while ((entry = lookup_next(&picture->relations_by_word, hash, entry)) != NULL) {
-            if (relation_selects(entry->item, picture->cluster, profile->space, labels))
-                link_relation(picture, profile, entry->item);
+        struct relation *relation;
+        for (uint32_t cursor = 0;
+             (relation = lookup_next(&picture->relations_by_word, hash, &cursor)) != NULL;) {
+            if (relation_selects(relation, picture->cluster, profile->space, labels))
+                link_relation(picture, profile, relation);
         }
     }
     for (uint32_t i = 0; i < picture->others_relations.count; i++) {

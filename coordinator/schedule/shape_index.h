@@ -14,16 +14,19 @@ struct shape_list {
 
 struct shape_index {
     struct arena *arena;
-    struct shape_list all;
-    struct shape_label *labels; // those that were asked for
+    const struct strings *strings; // of the cluster: the labels of its shapes are compared by pointer
+    struct shape_list all;         // of the cluster
+    struct shape_list strangers;   // made by hand
+    struct shape_label *labels;    // those that were asked for
 };
 
 struct shape_index *shape_index_create(struct arena *arena, const struct cluster *cluster);
 // A shape that is not the cluster's own.
 void shape_index_add(struct shape_index *index, const struct pod_shape *shape);
 // Lists that together hold every shape that the selector may select, none of them twice: the shortest that a
-// single requirement gives. Writes at most `lists_max`; UINT32_MAX when it would take more: then look at all.
+// single requirement gives. Writes at most SHAPE_LISTS_MAX.
+#define SHAPE_LISTS_MAX 64u
 uint32_t shape_index_candidates(struct shape_index *index, const struct selector *selector,
-                                const struct shape_list **lists, uint32_t lists_max);
+                                const struct shape_list **lists);
 
 #endif

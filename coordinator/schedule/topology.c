@@ -88,13 +88,12 @@ static uint32_t nameless(struct topology *topology)
 static uint32_t named(struct topology *topology, const char *value)
 {
     uint64_t hash = hash_text(HASH_SEED, value);
-    struct lookup_entry *entry = NULL;
-    while ((entry = lookup_next(&topology->domains, hash, entry)) != NULL) {
-        struct domain *domain = entry->item;
+    struct domain *domain;
+    for (uint32_t cursor = 0; (domain = lookup_next(&topology->domains, hash, &cursor)) != NULL;) {
         if (domain->value == value || strcmp(domain->value, value) == 0)
             return domain->id;
     }
-    struct domain *domain = new_domain(topology, value);
+    domain = new_domain(topology, value);
     lookup_add(&topology->domains, hash, domain);
     return domain->id;
 }

@@ -48,13 +48,12 @@ struct volumes *volumes_create(struct arena *arena, const struct cluster *cluste
 static struct user *user_of(struct volumes *volumes, const struct claim *claim)
 {
     uint64_t hash = lookup_hash_pointer(claim);
-    struct lookup_entry *entry = NULL;
-    while ((entry = lookup_next(&volumes->users, hash, entry)) != NULL) {
-        struct user *user = entry->item;
+    struct user *user;
+    for (uint32_t cursor = 0; (user = lookup_next(&volumes->users, hash, &cursor)) != NULL;) {
         if (user->claim == claim)
             return user;
     }
-    struct user *user = ARENA_NEW(volumes->arena, struct user);
+    user = ARENA_NEW(volumes->arena, struct user);
     user->claim = claim;
     lookup_add(&volumes->users, hash, user);
     return user;
@@ -295,13 +294,12 @@ static void attach_pod(struct volumes *volumes, struct attached_list *list, cons
 static const struct attached_list *attached_to(struct volumes *volumes, const struct node *node)
 {
     uint64_t hash = lookup_hash_pointer(node);
-    struct lookup_entry *entry = NULL;
-    while ((entry = lookup_next(&volumes->nodes, hash, entry)) != NULL) {
-        const struct node_volumes *known = entry->item;
+    struct node_volumes *known;
+    for (uint32_t cursor = 0; (known = lookup_next(&volumes->nodes, hash, &cursor)) != NULL;) {
         if (known->node == node)
             return &known->list;
     }
-    struct node_volumes *known = ARENA_NEW(volumes->arena, struct node_volumes);
+    known = ARENA_NEW(volumes->arena, struct node_volumes);
     known->node = node;
     for (const struct pod *pod = node->pods; pod != NULL; pod = pod->next) {
         if (!pod->terminal && pod->claim_count > 0)

@@ -114,10 +114,8 @@ static void step(struct bench *bench, struct event *event)
         if (reply != NULL)
             one_step(bench, reply);
     }
-    if (bench->answered > 10000) {
-        commands_clear(bench->out);
-        bench->answered = 0;
-    }
+    commands_clear(bench->out); // what is not answered is under way
+    bench->answered = 0;
 }
 
 static void begin_measure(struct bench *bench)
@@ -206,6 +204,7 @@ struct ordered {
 static struct ordered sum_decisions(const struct bench *bench)
 {
     struct ordered sum = {0};
+    struct arena *arena = arena_create(4096);
     for (uint64_t n = 0; n < bench->core->decision_count; n++) {
         const struct decision *decision = core_decision_made(bench->core, n);
         if (decision == NULL)
@@ -213,19 +212,31 @@ static struct ordered sum_decisions(const struct bench *bench)
         sum.taken += decision->leaving_count;
         if (decision->machines == 0 || decision->size_id == 0)
             continue;
-        struct offer_facts offer =
-            bench_offer(&bench->options, bench->out->arena, (uint32_t)decision->size_id - 1);
+        struct offer_facts offer = bench_offer(&bench->options, arena, (uint32_t)decision->size_id - 1);
         sum.machines += decision->machines;
         sum.price_hour += offer.price_hour * decision->machines;
     }
+    arena_destroy(arena);
     return sum;
 }
 
-// No order can cost less: all that is asked of one resource, at the best price that any offer has for it.
+static int64_t free_of(int64_t has, int64_t used)
+{
+    return has > used ? has - used : 0;
+}
+
+// No order can cost less: all that is asked of one resource and not free on the nodes there are, at the best
+// price that any offer has for it.
 static double lower_bound(struct bench *bench)
 {
     struct cluster *cluster = bench->core->cluster;
     struct resources asked = {0};
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        const struct node *node = cluster->nodes[i];
+        asked.cpu_millis -= free_of(node->allocatable.cpu_millis, node->requested.cpu_millis);
+        asked.memory_bytes -= free_of(node->allocatable.memory_bytes, node->requested.memory_bytes);
+        asked.pods -= free_of(node->allocatable.pods, node->requested.pods);
+    }
     for (const struct pod *pod = cluster->unbound; pod != NULL; pod = pod->next) {
         asked.cpu_millis += pod->shape->facts.requests.cpu_millis;
         asked.memory_bytes += pod->shape->facts.requests.memory_bytes;
@@ -244,7 +255,7 @@ static double lower_bound(struct bench *bench)
         pods = price / (double)has->pods < pods ? price / (double)has->pods : pods;
     }
     arena_destroy(arena);
-    double bound = cpu * (double)asked.cpu_millis;
+    double bound = asked.cpu_millis > 0 ? cpu * (double)asked.cpu_millis : 0;
     if (memory * (double)asked.memory_bytes > bound)
         bound = memory * (double)asked.memory_bytes;
     return pods * (double)asked.pods > bound ? pods * (double)asked.pods : bound;

@@ -125,6 +125,11 @@ static struct event *group_event(const struct bench_options *options, uint32_t i
                                       .invalid = ""};
     facts->scale_up = (struct scale_policy_facts){
         .enabled = true, .cpu_threshold_percent = 100, .memory_threshold_percent = 100};
+    facts->cost = (struct cost_facts){.enabled = true, // as the door reads it when nothing is given
+                                      .strategy = COST_AUTO,
+                                      .interval_seconds = 86400,
+                                      .monthly_savings_min = 10,
+                                      .performance_impact_max_percent = 5};
     facts->scale_down = (struct scale_policy_facts){.enabled = true,
                                                     .stabilization_seconds = 60,
                                                     .cpu_threshold_percent = 50,
