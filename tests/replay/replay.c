@@ -197,21 +197,44 @@ static size_t seat_for(struct board *board, struct waiting *waiting, bool anywhe
     return seat;
 }
 
-// One round over those that wait; how many found a place.
-static uint32_t try_all(struct board *board, struct waiting *waiting, uint32_t *count, bool anywhere)
+enum turn { TURN_EXISTING, TURN_PLANNED, TURN_ANYWHERE };
+
+// One round over those that wait and have their turn; how many found a place. It is written down in the API,
+// too, for the board that comes after.
+static uint32_t try_all(struct board *board, struct waiting *waiting, uint32_t *count, enum turn turn)
 {
     uint32_t left = 0, before = *count;
     for (uint32_t i = 0; i < before; i++) {
-        size_t seat = seat_for(board, &waiting[i], anywhere);
+        bool now = turn != TURN_EXISTING || waiting[i].promise->machine == REPLAY_ANYWHERE;
+        size_t seat = now ? seat_for(board, &waiting[i], turn == TURN_ANYWHERE) : board->seat_count;
         if (seat == board->seat_count) {
             waiting[left++] = waiting[i];
             continue;
         }
-        board_volumes_bind(board, waiting[i].object, board->seats[seat].node->name);
-        board_seat(board, waiting[i].object, seat);
+        const struct api_object *pod = waiting[i].object;
+        board_volumes_bind(board, pod, board->seats[seat].node->name);
+        cJSON *bound = api_copy(pod);
+        json_set_text(bound, "spec.nodeName", board->seats[seat].node->name);
+        api_put(board->api, pod, bound);
+        board_seat(board, pod, seat); // borrows what is stored now
     }
     *count = left;
     return before - left;
+}
+
+// With the nodes that are there now.
+static void play(struct replay *replay, struct waiting *waiting, uint32_t *left, enum turn from, enum turn to)
+{
+    struct api_list nodes = api_snapshot(replay->api, API_NODE, NULL);
+    struct api_list pods = api_snapshot(replay->api, API_POD, NULL);
+    struct board board = board_create(replay->api, &nodes, &pods);
+    for (enum turn turn = from; turn <= to; turn++) {
+        while (*left > 0 && try_all(&board, waiting, left, turn) > 0)
+            continue;
+    }
+    board_destroy(&board);
+    api_release(&pods);
+    api_release(&nodes);
 }
 
 static struct waiting *add_promised(struct replay *replay)
@@ -249,20 +272,13 @@ uint32_t replay_run(const struct replay_plan *plan, struct text *told)
     replay.api = api_create_store(&replay.now_ms, &replay.random);
     add_volumes(&replay);
     add_nodes(&replay);
-    add_machines(&replay);
     struct waiting *waiting = add_promised(&replay);
-    struct api_list nodes = api_snapshot(replay.api, API_NODE, NULL);
-    struct api_list pods = api_snapshot(replay.api, API_POD, NULL);
-    struct board board = board_create(replay.api, &nodes, &pods);
     uint32_t left = plan->promise_count;
-    while (left > 0 && try_all(&board, waiting, &left, false) > 0)
-        continue;
-    while (left > 0 && plan->elsewhere && try_all(&board, waiting, &left, true) > 0)
-        continue;
+    if (plan->leaving_count == 0) // nobody waits for a machine who fits on what is there
+        play(&replay, waiting, &left, TURN_EXISTING, TURN_EXISTING);
+    add_machines(&replay);
+    play(&replay, waiting, &left, TURN_PLANNED, plan->elsewhere ? TURN_ANYWHERE : TURN_PLANNED);
     tell(waiting, left, told);
-    board_destroy(&board);
-    api_release(&pods);
-    api_release(&nodes);
     free(waiting);
     api_destroy(replay.api);
     return left;

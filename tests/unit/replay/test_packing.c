@@ -164,15 +164,18 @@ static void put_node(struct cluster *cluster, uint32_t number)
     char name[16];
     snprintf(name, sizeof name, "node-%02u", number);
     struct label labels[] = {{"kubernetes.io/hostname", name}, {"zone", zones[draw(0, 2)]}};
-    struct taint taint = {"gpu", "1", TAINT_NO_SCHEDULE};
+    struct taint gpu = {"gpu", "1", TAINT_NO_SCHEDULE};
+    struct taint not_ready = {"node.kubernetes.io/not-ready", "", TAINT_NO_SCHEDULE};
     struct node_facts facts = make_node(name);
     facts.labels = (struct labels){labels, chance(85) ? 2 : 1};
-    facts.taints = (struct taints){&taint, chance(15) ? 1 : 0};
+    facts.taints = (struct taints){&gpu, chance(15) ? 1 : 0};
     facts.unschedulable = chance(8);
     facts.allocatable.cpu_millis = 1000 * draw(1, 4);
     facts.allocatable.pods = chance(80) ? 110 : 4;
-    if (chance(8))
+    if (chance(8)) {
         facts.ready = NODE_READY_FALSE;
+        facts.taints = (struct taints){&not_ready, 1};
+    }
     cluster_put_node(cluster, &facts);
     struct csi_driver_limit limit = {"csi.example.com", (int32_t)draw(1, 3)};
     struct csi_node_facts csi = {.name = name, .drivers = &limit, .driver_count = 1};
@@ -395,27 +398,27 @@ static void compare_on_machines(uint32_t seed)
     struct place template = {
         .name = "", .labels = &labels, .taints = &none, .allocatable = &four_cores, .ready = true};
     struct packing packing = packing_create(arena, cluster);
+    struct found found = {.count = 0};
+    put_all(&packing, waiting, count, &found); // whoever fits on what is there waits for no machine
     uint32_t before = packing.place_count;
-    uint32_t added = packing_count_on(&packing, &template, waiting, count, MACHINES_MAX, landed);
+    uint32_t added =
+        packing_count_on(&packing, &template, found.left, found.left_count, MACHINES_MAX, landed);
     const struct place *machines[MACHINES_MAX];
     for (uint32_t i = 0; i < added; i++)
         machines[i] = &template;
-    struct replay_promise promises[WAITING_MAX];
-    uint32_t promised = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (landed[i] == UINT32_MAX)
-            continue;
+    for (uint32_t i = 0; i < found.left_count; i++) {
         bool planned = landed[i] >= before;
-        promises[promised++] =
-            (struct replay_promise){.pod = waiting[i],
-                                    .machine = planned ? landed[i] - before : REPLAY_ANYWHERE,
-                                    .node = planned ? NULL : packing.places[landed[i]].node};
+        if (landed[i] != UINT32_MAX)
+            found.promises[found.count++] =
+                (struct replay_promise){.pod = found.left[i],
+                                        .machine = planned ? landed[i] - before : REPLAY_ANYWHERE,
+                                        .node = planned ? NULL : packing.places[landed[i]].node};
     }
     struct replay_plan plan = {.cluster = cluster,
                                .machines = machines,
                                .machine_count = added,
-                               .promises = promises,
-                               .promise_count = promised,
+                               .promises = found.promises,
+                               .promise_count = found.count,
                                .elsewhere = true};
     AUTOTEXT struct text told = {0};
     tell(cluster, plan.promises, plan.promise_count);
