@@ -142,6 +142,27 @@ static void evictions_stop_when_the_agent_falls_silent(void **state)
     tale_end(sim);
 }
 
+static bool one_is_left(struct sim *sim, void *context)
+{
+    (void)context;
+    return tale_machines(sim) == 1 && tale_marked(sim) == 0;
+}
+
+static void a_drain_goes_on_under_the_next_leader_with_evidence_of_its_own(void **state)
+{
+    (void)state;
+    struct sim *sim = one_to_go(12, 6);
+    sim_start(sim);
+    tale_until(sim, drains, NULL, MINUTES(60), "a drain begins");
+    tale_until_effect(sim, COMMAND_KUBE_EVICT, 1, MINUTES(10));
+    uint64_t asked = sim_sent(sim, COMMAND_AGENT_DIRECTIVE);
+    sim_kill(sim, sim_leader(sim));
+    tale_until(sim, one_is_left, NULL, MINUTES(10), "the successor has finished it");
+    tale_assert(sim, sim_sent(sim, COMMAND_AGENT_DIRECTIVE) >= asked + 2);
+    tale_assert(sim, sim_effects(sim, COMMAND_KUBE_UNCORDON) == 0);
+    tale_end(sim);
+}
+
 static bool nothing_is_marked(struct sim *sim, void *context)
 {
     (void)context;
@@ -265,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_pod_that_comes_during_the_drain_is_asked_about_before_it_goes),
         cmocka_unit_test(evictions_stop_when_the_agent_says_otherwise),
         cmocka_unit_test(evictions_stop_when_the_agent_falls_silent),
+        cmocka_unit_test(a_drain_goes_on_under_the_next_leader_with_evidence_of_its_own),
         cmocka_unit_test(blocked_and_unknown_give_the_drain_up_at_once_and_busy_after_five_minutes),
         cmocka_unit_test(a_second_budget_during_the_drain_blocks_it_and_is_named),
         cmocka_unit_test(a_machine_waits_for_its_volumes_but_not_for_ever),
