@@ -361,9 +361,18 @@ static bool carry_on(struct core *core, struct move *move)
 void moves_consider(struct core *core)
 {
     struct moves *moves = core->policy->moves;
+    if (moves->term != core->term) {
+        moves->term = core->term;
+        moves->began_ms = core->now_ms;
+        moves->count = 0;
+    }
     for (uint32_t i = moves->count; i > 0; i--)
         if (!carry_on(core, &moves->items[i - 1]))
             drop(core, &moves->items[i - 1]);
+    if (core->now_ms < moves->began_ms + MOVES_SETTLE_MS) {
+        core_wake_at(core, moves->began_ms + MOVES_SETTLE_MS);
+        return;
+    }
     arena_reset(core->policy->scratch);
     replace_consider(core, core->policy->scratch);
     arena_reset(core->policy->scratch);

@@ -13,6 +13,8 @@
 #define MOVE_COMING_MS ((int64_t)45 * 60000)
 // Budgets, windows and drains may let the old ones wait for so long once the new ones are there.
 #define MOVE_LEAVING_MS ((int64_t)2 * 3600000)
+// A leader that has just begun looks around for so long before it plans any.
+#define MOVES_SETTLE_MS ((int64_t)60000)
 // With --billing-period a move begins so long before the window in which its nodes may leave.
 #define MOVE_LEAD_MS ((int64_t)10 * 60000)
 
@@ -78,6 +80,12 @@ struct move {
 struct moves {
     struct move items[MOVES_MAX];
     uint32_t count;
+    uint64_t term; // what another term began is not known well enough to go on
+    int64_t began_ms;
+    // the youngest node of ours, for replace.c
+    uint64_t youngest_at_version; // cluster->version + 1, 0: not known
+    int64_t youngest_created_ms;
+    char youngest_kubelet[80];
 };
 
 // "replace w-1 w-2 by 1 large"

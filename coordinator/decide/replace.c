@@ -10,7 +10,8 @@
 
 // A difference must have lasted so long: specs are changed in several steps, labels are written late.
 #define DRIFT_SETTLES_MS ((int64_t)10 * 60000)
-// What could not be planned is not tried again before.
+// A group is looked at so often, and again after this when what was found could not be planned.
+#define LOOK_MS      ((int64_t)30000)
 #define TRY_AGAIN_MS ((int64_t)5 * 60000)
 
 // ---- why
@@ -45,12 +46,30 @@ static const char *missing_label(const struct group *group, const struct node *n
     return NULL;
 }
 
-static bool has_version(const struct node *node, const char *version)
+static bool is_version(const char *kubelet, const char *version)
 {
     size_t length = strlen(version); // a kubelet may add "+build"
-    return strncmp(node->kubelet_version, version, length) == 0 &&
-           (node->kubelet_version[length] == '\0' || node->kubelet_version[length] == '+' ||
-            node->kubelet_version[length] == '-');
+    return strncmp(kubelet, version, length) == 0 &&
+           (kubelet[length] == '\0' || kubelet[length] == '+' || kubelet[length] == '-');
+}
+
+// Once for each state of the cluster, not for each of its nodes.
+static void find_youngest(const struct core *core)
+{
+    struct moves *moves = core->policy->moves;
+    const struct node *youngest = NULL;
+    if (moves->youngest_at_version == core->cluster->version + 1)
+        return;
+    for (uint32_t i = 0; i < core->cluster->node_count; i++) {
+        const struct node *other = core->cluster->nodes[i];
+        if (other->intention != NULL && other->kubelet_version[0] != '\0' &&
+            (youngest == NULL || other->created_ms > youngest->created_ms))
+            youngest = other;
+    }
+    moves->youngest_at_version = core->cluster->version + 1;
+    moves->youngest_created_ms = youngest != NULL ? youngest->created_ms : 0;
+    snprintf(moves->youngest_kubelet, sizeof(moves->youngest_kubelet), "%s",
+             youngest != NULL ? youngest->kubelet_version : "");
 }
 
 // VPSie decides which version a new machine has: it has the group's when the youngest node of the cluster
@@ -58,16 +77,11 @@ static bool has_version(const struct node *node, const char *version)
 static bool version_drifts(const struct core *core, const struct group *group, const struct node *node)
 {
     const char *wanted = group->facts.kubernetes_version;
-    if (wanted[0] == '\0' || node->kubelet_version[0] == '\0' || has_version(node, wanted))
+    if (wanted[0] == '\0' || node->kubelet_version[0] == '\0' || is_version(node->kubelet_version, wanted))
         return false;
-    const struct node *youngest = NULL;
-    for (uint32_t i = 0; i < core->cluster->node_count; i++) {
-        const struct node *other = core->cluster->nodes[i];
-        if (other->intention != NULL && other->kubelet_version[0] != '\0' &&
-            (youngest == NULL || other->created_ms > youngest->created_ms))
-            youngest = other;
-    }
-    return youngest != NULL && youngest->created_ms > node->created_ms && has_version(youngest, wanted);
+    const struct moves *moves = core->policy->moves;
+    find_youngest(core);
+    return moves->youngest_created_ms > node->created_ms && is_version(moves->youngest_kubelet, wanted);
 }
 
 const char *replace_why(struct core *core, const struct node *node, char *text, size_t bytes)
@@ -197,6 +211,7 @@ void replace_consider(struct core *core, struct arena *arena)
             core->now_ms < group_policy(core, group)->moves.replace_next_ms)
             continue;
         struct survey survey = {.core = core, .arena = arena, .group = group};
+        group_policy(core, group)->moves.replace_next_ms = core->now_ms + LOOK_MS;
         find_candidates(&survey);
         if (survey.count > 0)
             replace_one(&survey);

@@ -35,7 +35,10 @@ static struct node_case node_case(struct core *core, struct node *node, enum dis
 
 static enum disruption_reason idle_reason(const struct core *core, const struct node *node)
 {
-    return policy_node_pods(core, node) == 0 ? DISRUPTION_EMPTY : DISRUPTION_UNDERUSED;
+    for (const struct pod *pod = node->pods; pod != NULL; pod = pod->next)
+        if (life_pod_counts(core, pod))
+            return DISRUPTION_UNDERUSED;
+    return DISRUPTION_EMPTY;
 }
 
 struct node_answer policy_node_rules(struct core *core, struct node *node)
