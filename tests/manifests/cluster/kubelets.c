@@ -38,7 +38,7 @@ static int copy_machines(struct stage *stage, struct machine_seen *out)
             continue;
         }
         struct machine_seen *seen = &out[count++];
-        snprintf(seen->node, sizeof seen->node, "%s", machine->node_name);
+        snprintf(seen->node, sizeof seen->node, "%.79s", machine->node_name);
         seen->size_id = machine->size_id;
         seen->document = api_copy(node);
     }
@@ -63,7 +63,7 @@ static struct kubelet_node *add_node(struct kubelets *kubelets, const struct mac
     }
     struct kubelet_node *node = &kubelets->nodes[kubelets->node_count++];
     *node = (struct kubelet_node){0};
-    snprintf(node->name, sizeof node->name, "%s", machine->node);
+    snprintf(node->name, sizeof node->name, "%.79s", machine->node);
     struct stage *stage = kubelets->cluster->stage;
     stage_lock(stage);
     const struct cloud_size *size = cloud_size_by_id(stage->world, machine->size_id);

@@ -202,9 +202,9 @@ const char *programs_begin(struct kubelets *kubelets, const cJSON *pod, const st
     }
     struct kubelet_program *program = &kubelets->programs[kubelets->program_count];
     *program = (struct kubelet_program){0};
-    snprintf(program->pod, sizeof program->pod, "%s", json_text(pod, "metadata.name"));
-    snprintf(program->uid, sizeof program->uid, "%s", json_text(pod, "metadata.uid"));
-    snprintf(program->node, sizeof program->node, "%s", node->name);
+    snprintf(program->pod, sizeof program->pod, "%.127s", json_text(pod, "metadata.name"));
+    snprintf(program->uid, sizeof program->uid, "%.63s", json_text(pod, "metadata.uid"));
+    snprintf(program->node, sizeof program->node, "%.79s", node->name);
     snprintf(program->ip, sizeof program->ip, "127.0.2.%d", kubelets->addresses + 1);
     bool runs =
         coordinator ? begin_coordinator(kubelets, program, pod) : begin_agent(kubelets, program, pod, node);
@@ -351,7 +351,7 @@ bool kubelets_pick(struct kubelets *kubelets, char *ip, size_t bytes)
         const struct kubelet_program *program = &kubelets->programs[(i + turn) % kubelets->program_count];
         if (is_coordinator(program)) {
             found++;
-            snprintf(ip, bytes, "%s", program->ip);
+            snprintf(ip, bytes, "%.23s", program->ip);
         }
     }
     pthread_mutex_unlock(&kubelets->lock);
