@@ -22,6 +22,7 @@ struct choosing {
     uint32_t *sequence; // pods that were put, in order
     bool *banned;       // by choice: its group has another size
     double *cost_alone; // by choice, for the pods that it can serve
+    uint32_t batches;   // drafts that were put
     uint64_t draws;     // of EXPANDER_RANDOM
 };
 
@@ -77,6 +78,27 @@ static void put_all(struct choosing *choosing, struct intended *intended, uint32
     }
 }
 
+// Pods that are bound to a domain come first, in the order in which their domains took them; then those of
+// which a machine holds few; then the others.
+static void in_turn(struct choosing *choosing, struct intended *intended, uint32_t count, const bool *capped)
+{
+    const struct drafting *drafting = choosing->drafting;
+    struct arena *arena = choosing->wish->arena;
+    uint32_t *at = ARENA_ARRAY(arena, uint32_t, drafting->turns + 1); // by turn, its place below plus one
+    struct intended *ordered = ARENA_ARRAY(arena, struct intended, count + 1);
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < count; i++)
+        at[drafting->turn[intended[i].pod]] = i + 1;
+    for (uint32_t turn = 1; turn <= drafting->turns; turn++)
+        if (at[turn] > 0)
+            ordered[next++] = intended[at[turn] - 1];
+    for (int few = 1; few >= 0; few--)
+        for (uint32_t i = 0; i < count; i++)
+            if (drafting->turn[intended[i].pod] == 0 && capped[i] == (few == 1))
+                ordered[next++] = intended[i];
+    memcpy(intended, ordered, count * sizeof(*intended));
+}
+
 // The pods of a kind go to its machines one by one in turn, so that what has to be even stays even.
 static void put_draft(struct choosing *choosing, const struct draft *draft)
 {
@@ -85,6 +107,7 @@ static void put_draft(struct choosing *choosing, const struct draft *draft)
     uint32_t *machine = ARENA_ARRAY(arena, uint32_t, draft->count + 1);
     uint32_t *next = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
     struct intended *intended = ARENA_ARRAY(arena, struct intended, (size_t)draft->pods + 1);
+    bool *capped = ARENA_ARRAY(arena, bool, (size_t)draft->pods + 1);
     uint32_t count = 0, most = 0;
     for (uint32_t i = 0; i < draft->count; i++) {
         machine[i] = add_machine(choosing, draft->machines[i].choice);
@@ -100,9 +123,11 @@ static void put_draft(struct choosing *choosing, const struct draft *draft)
                     continue;
                 const struct draft_kind *kind = &drafting->kinds[load->kind];
                 assert(next[load->kind] < kind->count);
+                capped[count] = kind->cap_count > 0;
                 intended[count++] = (struct intended){
                     .pod = drafting->members[kind->first + next[load->kind]++], .machine = machine[i]};
             }
+    in_turn(choosing, intended, count, capped);
     put_all(choosing, intended, count);
 }
 
@@ -127,16 +152,13 @@ static void put_anywhere(struct choosing *choosing)
     }
 }
 
-// Machines that nothing landed on go, and with them what they were to others: all is put once more.
-static void drop_empty(struct choosing *choosing)
+// All machines are there before the first pod is put, as they will be for the scheduler: a rule that looks at
+// empty machines, too, must hold then. Those that nothing lands on go.
+static void put_anew(struct choosing *choosing)
 {
     struct chosen *chosen = &choosing->chosen;
     const struct chosen_machine *machines = chosen->machines;
-    uint32_t count = chosen->machine_count, served = chosen->served, empty = 0;
-    for (uint32_t i = 0; i < count; i++)
-        empty += machines[i].pods == 0;
-    if (empty == 0)
-        return;
+    uint32_t count = chosen->machine_count, served = chosen->served;
     packing_rollback(choosing->wish->packing, choosing->start);
     uint32_t *now = ARENA_ARRAY(choosing->wish->arena, uint32_t, count + 1);
     chosen->machine_count = choosing->machine_capacity = 0;
@@ -156,7 +178,14 @@ static void drop_empty(struct choosing *choosing)
     chosen->served = 0;
     put_all(choosing, intended, again);
     put_anywhere(choosing);
-    drop_empty(choosing); // one fewer each time
+}
+
+static bool has_empty(const struct chosen *chosen)
+{
+    for (uint32_t i = 0; i < chosen->machine_count; i++)
+        if (chosen->machines[i].pods == 0)
+            return true;
+    return false;
 }
 
 // ---- which choices are looked at together
@@ -191,12 +220,31 @@ static uint32_t *all_left(const struct drafting *drafting)
     return left;
 }
 
+// How many of a spread's pods one machine may hold depends on how many machines there will be.
+static void level(struct choosing *choosing, uint32_t parts, const struct draft_room *room)
+{
+    struct drafting *drafting = choosing->drafting;
+    bool spread = false;
+    for (uint32_t cap = 0; cap < drafting->cap_count; cap++)
+        spread = spread || drafting->cap_skew[cap] > 0;
+    if (!spread)
+        return;
+    uint32_t machines = choosing->chosen.machine_count, *left = all_left(drafting);
+    struct draft_room copy = draft_room_copy(drafting, room);
+    for (uint32_t part = 0; part < parts; part++) {
+        drafting_use_part(drafting, part);
+        machines += draft_make(drafting, left, &copy, DRAFT_CAPPED).count;
+    }
+    drafting_even_out(drafting, machines);
+}
+
 static struct draft draft_open(struct choosing *choosing, struct draft_room *room)
 {
     struct drafting *drafting = choosing->drafting;
     struct draft whole = {0};
     uint32_t *left = all_left(drafting);
     uint32_t parts = drafting_parts(drafting);
+    level(choosing, parts, room);
     for (uint32_t part = 0; part < parts; part++) {
         drafting_use_part(drafting, part);
         struct draft draft = draft_best(drafting, left, room);
@@ -222,8 +270,11 @@ static bool serve_with(struct choosing *choosing, struct opening opening)
         bool all = chosen->served - before == draft.pods;
         if (!all)
             put_anywhere(choosing);
-        drop_empty(choosing);
-        if (all || chosen->served == before)
+        if (choosing->batches++ > 0 && draft.count > 0)
+            put_anew(choosing);
+        while (has_empty(chosen)) // one fewer each time
+            put_anew(choosing);
+        if (all || chosen->served <= before)
             break;
     }
     return chosen->served > at_first;
@@ -346,27 +397,68 @@ static void one_by_one(struct choosing *choosing, bool by_choice)
 
 // ---- groups that may have one size only
 
-// What the choice would cost for the pods it can serve, by amounts alone; machines in *count.
-static double alone(const struct drafting *drafting, uint32_t choice, uint64_t *pods, uint32_t *count)
+struct demand { // of the kinds of one rule
+    double asks[DRAFT_AXES];
+    int64_t most[DRAFT_AXES];
+    uint64_t pods;
+};
+
+static void add_demand(struct demand *demand, const struct drafting *drafting, const struct draft_kind *kind)
 {
-    double demand[DRAFT_AXES] = {0}, machines = 0;
-    uint32_t *caps = ARENA_ARRAY(drafting->arena, uint32_t, drafting->cap_count + 1);
-    *pods = 0;
-    for (uint32_t i = 0; i < drafting->kind_count; i++) {
-        const struct draft_kind *kind = &drafting->kinds[i];
-        if (!draft_allowed(drafting, kind->rule, choice) || !draft_holds(drafting, choice, kind))
-            continue;
-        *pods += kind->count;
-        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
-            demand[axis] += (double)kind->ask[axis] * kind->count;
-        for (uint32_t k = 0; k < kind->cap_count; k++)
-            caps[kind->caps[k]] += kind->count;
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
+        demand->asks[axis] += (double)kind->ask[axis] * kind->count;
+        if (kind->ask[axis] > demand->most[axis])
+            demand->most[axis] = kind->ask[axis];
     }
+    demand->pods += kind->count;
+}
+
+static struct demand *sum_by_rule(const struct drafting *drafting)
+{
+    struct demand *demands = ARENA_ARRAY(drafting->arena, struct demand, drafting->rule_count + 1);
+    for (uint32_t i = 0; i < drafting->kind_count; i++)
+        add_demand(&demands[drafting->kinds[i].rule], drafting, &drafting->kinds[i]);
+    return demands;
+}
+
+static bool holds_all(const struct drafting *drafting, uint32_t choice, const struct demand *demand)
+{
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+        if (demand->most[axis] > drafting->brings[choice][axis])
+            return false;
+    return true;
+}
+
+// What a choice would be asked for by the pods that can run there.
+static struct demand demand_on(const struct drafting *drafting, const struct demand *by_rule, uint32_t choice)
+{
+    struct demand sum = {0};
+    for (uint32_t rule = 0; rule < drafting->rule_count; rule++) {
+        if (!draft_allowed(drafting, rule, choice) || by_rule[rule].pods == 0)
+            continue;
+        if (holds_all(drafting, choice, &by_rule[rule])) {
+            for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+                sum.asks[axis] += by_rule[rule].asks[axis];
+            sum.pods += by_rule[rule].pods;
+            continue;
+        }
+        for (uint32_t i = 0; i < drafting->kind_count; i++)
+            if (drafting->kinds[i].rule == rule && draft_holds(drafting, choice, &drafting->kinds[i]))
+                add_demand(&sum, drafting, &drafting->kinds[i]);
+    }
+    return sum;
+}
+
+// What the choice would cost for the pods it can serve, by amounts alone; machines in *count.
+static double alone(const struct drafting *drafting, const struct demand *by_rule, uint32_t choice,
+                    uint32_t *pods, uint32_t *count)
+{
+    struct demand demand = demand_on(drafting, by_rule, choice);
+    double machines = 0;
     for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
         if (drafting->brings[choice][axis] > 0)
-            machines = fmax(machines, demand[axis] / (double)drafting->brings[choice][axis]);
-    for (uint32_t cap = 0; cap < drafting->cap_count; cap++)
-        machines = fmax(machines, (double)caps[cap] / drafting->cap_most[cap]);
+            machines = fmax(machines, demand.asks[axis] / (double)drafting->brings[choice][axis]);
+    *pods = (uint32_t)demand.pods;
     *count = (uint32_t)ceil(machines - 1e-9);
     if (*count == 0 && *pods > 0)
         *count = 1;
@@ -404,12 +496,12 @@ static void settle_sizes(struct choosing *choosing)
 static void weigh_options(struct choosing *choosing)
 {
     const struct wish *wish = choosing->wish;
+    const struct demand *by_rule = sum_by_rule(choosing->drafting);
     choosing->cost_alone = ARENA_ARRAY(wish->arena, double, wish->choice_count + 1);
     for (uint32_t i = 0; i < wish->choice_count; i++) {
         struct chosen_option *option = &choosing->chosen.options[i];
-        uint64_t pods = 0;
-        choosing->cost_alone[i] = alone(choosing->drafting, i, &pods, &option->machines_least);
-        option->pods = (uint32_t)pods;
+        choosing->cost_alone[i] =
+            alone(choosing->drafting, by_rule, i, &option->pods, &option->machines_least);
         option->price_hour_least = wish->choices[i].price_hour > 0 ? choosing->cost_alone[i] : 0;
         option->had_room = draft_room_has(choosing->drafting, &choosing->room, i);
     }

@@ -8,7 +8,7 @@
 #include "coordinator/decide/choose.h"
 
 #define DRAFT_AXES     8u // cpu, memory, ephemeral storage, pods, and the first four extended resources
-#define DRAFT_CAPS_MAX 4u // of one kind
+#define DRAFT_CAPS_MAX 6u // of one kind
 #define DRAFT_NONE     UINT32_MAX
 
 // Equal pods: of one shape.
@@ -16,15 +16,18 @@ struct draft_kind {
     uint32_t first, count; // members[first .. first + count) of the drafting
     int64_t ask[DRAFT_AXES];
     uint32_t rule;
-    uint32_t part;                 // DRAFT_NONE: nothing takes it
-    uint32_t caps[DRAFT_CAPS_MAX]; // one machine holds at most cap_most[cap] of all kinds that have the cap
-    uint32_t cap_count;
+    uint32_t part; // DRAFT_NONE: nothing takes it
+    // One machine holds at most cap_most[cap] of the kinds that have the cap; the first cap_count it keeps to
+    // itself, by the others up to cap_total it only counts for those that do.
+    uint32_t caps[DRAFT_CAPS_MAX];
+    uint32_t cap_count, cap_total;
     uint32_t axis; // the one of which it asks the largest share
     double worth;  // a fair price for one of them
 };
 struct draft_rule {    // what kinds have in common that may run on the same choices
     uint64_t *allowed; // bit by choice
     uint32_t choices;  // how many
+    uint64_t hash;
 };
 
 struct drafting {
@@ -36,10 +39,17 @@ struct drafting {
     uint32_t *members;                // pods of the wish that have no place, kind by kind
     struct draft_kind *kinds;
     uint32_t kind_count;
-    struct draft_rule *rules;
+    struct draft_rule *rules; // no two allow the same
     uint32_t rule_count, rule_capacity;
+    uint32_t *by_group;    // choices, group by group, those that bring most cpu first
+    uint32_t *group_start; // by group, and one more: where it begins there
     uint32_t *cap_most;
+    uint32_t *cap_skew;           // of an even spread over machines; 0: another cap
+    uint32_t *cap_pods;           // that it is about
+    const struct pod **cap_owner; // one whose rule it is
     uint32_t cap_count, cap_capacity;
+    uint32_t *turn; // by pod of the wish: when its topology domain took it, 0: it is not bound to one
+    uint32_t turns;
     int64_t (*brings)[DRAFT_AXES]; // by choice, less what DaemonSets take
     double *price;                 // by choice; never 0
     bool *closed;                  // by choice: not to be used
@@ -52,6 +62,11 @@ struct drafting {
     uint32_t *order[DRAFT_AXES]; // part kinds by their largest axis, largest first
     uint32_t order_count[DRAFT_AXES];
 };
+
+static inline bool draft_allowed(const struct drafting *drafting, uint32_t rule, uint32_t choice)
+{
+    return (drafting->rules[rule].allowed[choice / 64] >> (choice % 64) & 1) != 0;
+}
 
 struct draft_load {
     uint32_t kind, count;
@@ -77,7 +92,6 @@ struct draft_room {
 
 // ---- choose_kinds.c
 struct drafting *drafting_create(const struct wish *wish);
-bool draft_allowed(const struct drafting *drafting, uint32_t rule, uint32_t choice);
 // Does one machine have the amounts that one of the kind asks for?
 bool draft_holds(const struct drafting *drafting, uint32_t choice, const struct draft_kind *kind);
 int64_t draft_amount(const struct resources *amount, const struct drafting *drafting, uint32_t axis);
@@ -85,6 +99,20 @@ int64_t draft_amount(const struct resources *amount, const struct drafting *draf
 void drafting_take_kinds(struct drafting *drafting, const uint32_t *machine_of);
 // Tell every kind its part: parts share neither kinds nor open choices. Returns their number.
 uint32_t drafting_parts(struct drafting *drafting);
+
+// Caps of even spreads, when all kinds together take about so many machines: none can hold many more than the
+// others.
+void drafting_even_out(struct drafting *drafting, uint32_t machines);
+
+// ---- choose_domains.c
+// Pods whose rules are about zones (or whatever else several machines have in common) are dealt out to them
+// as these rules ask, one by one on the packing, on trial machines without limit: their kinds are split by
+// domain.
+void drafting_split_domains(struct drafting *drafting);
+bool draft_is_about_domains(const struct pod_shape_facts *facts);
+// What choose_domains.c needs of choose_kinds.c.
+uint32_t drafting_narrow_rule(struct drafting *drafting, uint32_t rule, const bool *choices); // a new one
+bool draft_is_host_key(const char *topology_key);
 
 // ---- choose_part.c
 // Make one part the present one.

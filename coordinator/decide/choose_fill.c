@@ -8,7 +8,9 @@
 // often as there are such pods. A machine is filled evenly: of the amount that it has most left of (in parts
 // of what it brings) the pod that asks for the largest part comes next.
 
-#define TRIES_MAX 10u // choices that are filled for one machine
+#define TRIES_MAX     10u // choices that are filled for one machine
+#define CAPPED_LARGER 1.5 // a machine for capped pods costs at most so many times what all need on average
+#define CAPPED_APART  1.1 // sizes that are tried for them are so far apart
 #define SIZES_APART                                                                                          \
     0.85 // of those that are as generous, each tried one is so much cheaper than the one before
 
@@ -22,9 +24,10 @@ struct run {
     uint32_t *position;         // of a kind in its order
     uint32_t *next[DRAFT_AXES]; // by place in order[axis]: the next kind of which any is left
     uint64_t pods_left, capped_left;
-    double rest[DRAFT_AXES]; // that is asked for by the pods that are left
-    uint32_t fewest_choices; // of the kinds that are left (FILTER_PICKY)
-    uint32_t *cap_used, *cap_stamp, stamp;
+    double rest[DRAFT_AXES];                             // that is asked for by the pods that are left
+    uint32_t fewest_choices;                             // of the kinds that are left (FILTER_PICKY)
+    uint32_t *cap_used, *cap_counted, *cap_stamp, stamp; // by cap, when the stamp is the present one
+    uint32_t *cap_left; // by cap: pods that keep to it and have no machine yet
     // the machine that is being filled
     uint32_t choice;
     int64_t room_left[DRAFT_AXES];
@@ -195,8 +198,12 @@ static uint32_t fitting(const struct run *run, uint32_t kind_index, uint32_t tak
     for (uint32_t axis = 0; axis < drafting->axis_count && most > 0; axis++)
         if (kind->ask[axis] > 0 && run->room_left[axis] < kind->ask[axis] * (int64_t)most)
             most = (uint32_t)(run->room_left[axis] / kind->ask[axis]);
-    for (uint32_t i = 0; i < kind->cap_count && most > 0; i++) {
-        uint32_t cap = kind->caps[i], used = run->cap_stamp[cap] == run->stamp ? run->cap_used[cap] : 0;
+    for (uint32_t i = 0; i < kind->cap_total && most > 0; i++) {
+        uint32_t cap = kind->caps[i];
+        bool some = run->cap_stamp[cap] == run->stamp;
+        if (i >= kind->cap_count && (!some || run->cap_used[cap] == 0))
+            continue; // nobody there whom it would disturb
+        uint32_t used = some ? run->cap_used[cap] + run->cap_counted[cap] : 0;
         uint32_t more = drafting->cap_most[cap] > used ? drafting->cap_most[cap] - used : 0;
         most = more < most ? more : most;
     }
@@ -209,10 +216,12 @@ static void put(struct run *run, uint32_t kind_index, uint32_t count)
     const struct draft_kind *kind = &drafting->kinds[kind_index];
     for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
         run->room_left[axis] -= kind->ask[axis] * (int64_t)count;
-    for (uint32_t i = 0; i < kind->cap_count; i++) {
+    for (uint32_t i = 0; i < kind->cap_total; i++) {
         uint32_t cap = kind->caps[i];
-        run->cap_used[cap] = (run->cap_stamp[cap] == run->stamp ? run->cap_used[cap] : 0) + count;
+        if (run->cap_stamp[cap] != run->stamp)
+            run->cap_used[cap] = run->cap_counted[cap] = 0;
         run->cap_stamp[cap] = run->stamp;
+        *(i < kind->cap_count ? &run->cap_used[cap] : &run->cap_counted[cap]) += count;
     }
     run->pods += count;
     run->value += kind->worth * count;
@@ -428,27 +437,65 @@ static struct best find_next(struct run *run, enum draft_way way)
     return best;
 }
 
-// Pods of which a machine holds few, on the cheapest machine that holds them; others fill what is left there.
-static struct best find_capped(struct run *run)
+// At least so many machines are needed for the pods of which one machine holds few.
+static double machines_for_capped(const struct run *run)
+{
+    double most = 1;
+    for (uint32_t cap = 0; cap < run->drafting->cap_count; cap++) {
+        double needed = (double)run->cap_left[cap] / run->drafting->cap_most[cap];
+        most = needed > most ? needed : most;
+    }
+    return most;
+}
+
+// The capped pods that one machine holds at most, on the dearest choice that has room and takes any.
+static uint32_t cheapest_for_capped(struct run *run)
 {
     const struct drafting *drafting = run->drafting;
-    struct best best = {0};
-    for (uint32_t i = drafting->part_choice_count; i-- > 0 && !best.found;) { // from the dearest on
+    for (uint32_t i = drafting->part_choice_count; i-- > 0;) {
         uint32_t choice = drafting->by_price[i];
         if (!draft_room_has(drafting, run->room, choice))
             continue;
         start_machine(run, choice);
         fill_with(run, FILTER_CAPPED);
         struct draft_machine machine;
-        if (run->pods == 0 || !settle(run, &machine))
+        if (run->pods > 0 && settle(run, &machine))
+            return machine.choice;
+    }
+    return DRAFT_NONE;
+}
+
+// Pods of which a machine holds few come first, on machines of such sizes that all pods are used up when
+// these are: others fill what is left there, and no machine is there for a single pod at the end.
+static struct best find_capped(struct run *run)
+{
+    const struct drafting *drafting = run->drafting;
+    struct best best = {0};
+    uint32_t first = cheapest_for_capped(run), tries = 0;
+    if (first == DRAFT_NONE)
+        return best;
+    double usual = worth_of_rest(run) / machines_for_capped(run), last = 0;
+    for (uint32_t i = 0; i < drafting->part_choice_count && tries < TRIES_MAX; i++) {
+        uint32_t choice = drafting->by_price[i];
+        double price = drafting->price[choice];
+        if (price < drafting->price[first] || !draft_room_has(drafting, run->room, choice))
             continue;
-        start_machine(run, machine.choice);
+        if (best.found && price > CAPPED_LARGER * usual)
+            break;
+        if (best.found && price < last * CAPPED_APART)
+            continue;
+        start_machine(run, choice);
         fill_with(run, FILTER_CAPPED);
+        if (run->pods == 0)
+            continue;
         fill_with(run, FILTER_ALL);
-        best.machine = machine;
-        best.machine.value = run->value;
-        best.machine.load_count = run->load_count;
-        best.machine.loads = keep_loads(run);
+        last = price;
+        tries++;
+        if (best.found && run->value / price <= best.score * (1 + 1e-9))
+            continue;
+        best.machine = (struct draft_machine){
+            .choice = choice, .loads = keep_loads(run), .load_count = run->load_count, .value = run->value};
+        best.score = run->value / price;
         best.found = true;
     }
     return best;
@@ -468,6 +515,8 @@ static void take_loads(struct run *run, const struct draft_machine *machine)
             run->rest[axis] -= (double)drafting->kinds[index].ask[axis] * count;
         if (drafting->kinds[index].cap_count > 0)
             run->capped_left -= count;
+        for (uint32_t k = 0; k < drafting->kinds[index].cap_count; k++)
+            run->cap_left[drafting->kinds[index].caps[k]] -= count;
     }
 }
 
@@ -508,7 +557,9 @@ static void start_run(struct run *run)
     run->load_of = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
     run->load_stamp = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
     run->cap_used = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
+    run->cap_counted = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
     run->cap_stamp = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
+    run->cap_left = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
     run->last_price = -1;
     for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
         uint32_t count = drafting->order_count[axis];
@@ -522,6 +573,8 @@ static void start_run(struct run *run)
                 run->rest[k] += (double)drafting->kinds[index].ask[k] * run->left[index];
             if (drafting->kinds[index].cap_count > 0)
                 run->capped_left += run->left[index];
+            for (uint32_t k = 0; k < drafting->kinds[index].cap_count; k++)
+                run->cap_left[drafting->kinds[index].caps[k]] += run->left[index];
         }
         run->next[axis][count] = count;
         run->next[axis][count + 1] = count + 1;

@@ -6,7 +6,9 @@
 // Every way is gone, the best draft kept; then its least worthy machines are taken away, a few at a time, and
 // their pods dealt out anew, as long as that saves anything.
 
-#define ROUNDS_MAX 4
+#define ROUNDS_MAX   4
+#define CAPPED_LEAST 16 // machines
+#define CAPPED_TIMES 4
 
 struct standing { // a draft and what it leaves
     struct draft draft;
@@ -27,6 +29,25 @@ static struct standing go(struct drafting *drafting, const uint32_t *left, const
     struct standing standing = {.left = copy_left(drafting, left), .room = draft_room_copy(drafting, room)};
     standing.draft = draft_make(drafting, standing.left, &standing.room, way);
     return standing;
+}
+
+// Pods of which one machine holds few ask for many more machines than amounts do: what matters is what else
+// goes onto these.
+static bool is_ruled_by_caps(const struct drafting *drafting, const uint32_t *left)
+{
+    uint64_t *pods = ARENA_ARRAY(drafting->arena, uint64_t, drafting->cap_count + 1);
+    double most = 0;
+    for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
+        uint32_t index = drafting->part_kinds[i];
+        for (uint32_t k = 0; k < drafting->kinds[index].cap_count; k++) {
+            uint32_t cap = drafting->kinds[index].caps[k];
+            pods[cap] += left[index];
+            double needed = (double)pods[cap] / drafting->cap_most[cap];
+            most = needed > most ? needed : most;
+        }
+    }
+    double by_amounts = drafting_part_worth(drafting) / drafting->price[drafting->part_choices[0]];
+    return most >= CAPPED_LEAST && most > CAPPED_TIMES * by_amounts;
 }
 
 static bool worth_going(const struct drafting *drafting, enum draft_way way, uint64_t asked,
@@ -130,8 +151,10 @@ struct draft draft_best(struct drafting *drafting, uint32_t *left, struct draft_
     for (uint32_t i = 0; i < drafting->part_kind_count; i++)
         asked += left[drafting->part_kinds[i]];
     struct standing best = {0};
+    bool by_caps = is_ruled_by_caps(drafting, left);
     for (enum draft_way way = DRAFT_BY_PRICE; way < DRAFT_WAYS; way++) {
-        if (!worth_going(drafting, way, asked, &best))
+        bool skipped = by_caps && (way == DRAFT_BY_PRICE || way == DRAFT_BY_MIX || way == DRAFT_PICKY);
+        if (skipped || !worth_going(drafting, way, asked, &best))
             continue;
         struct standing found = go(drafting, left, room, way);
         if (best.left == NULL || draft_better(&found.draft, &best.draft))

@@ -57,6 +57,28 @@ static void fill_prices(struct drafting *drafting)
     }
 }
 
+static void sort_by_group(struct drafting *drafting)
+{
+    const struct wish *wish = drafting->wish;
+    drafting->by_group = ARENA_ARRAY(wish->arena, uint32_t, wish->choice_count + 1);
+    drafting->group_start = ARENA_ARRAY(wish->arena, uint32_t, wish->group_count + 2);
+    uint32_t next = 0;
+    for (uint32_t group = 0; group < wish->group_count; group++) {
+        drafting->group_start[group] = next;
+        for (uint32_t i = 0; i < wish->choice_count; i++) {
+            if (wish->choices[i].group != group)
+                continue;
+            uint32_t at = next++;
+            for (; at > drafting->group_start[group] &&
+                   drafting->brings[drafting->by_group[at - 1]][0] < drafting->brings[i][0];
+                 at--)
+                drafting->by_group[at] = drafting->by_group[at - 1];
+            drafting->by_group[at] = i;
+        }
+    }
+    drafting->group_start[wish->group_count] = next;
+}
+
 struct drafting *drafting_create(const struct wish *wish)
 {
     struct drafting *drafting = ARENA_NEW(wish->arena, struct drafting);
@@ -78,15 +100,11 @@ struct drafting *drafting_create(const struct wish *wish)
         }
     }
     fill_prices(drafting);
+    sort_by_group(drafting);
     return drafting;
 }
 
 // ---- which choices a pod may run on
-
-bool draft_allowed(const struct drafting *drafting, uint32_t rule, uint32_t choice)
-{
-    return (drafting->rules[rule].allowed[choice / 64] >> (choice % 64) & 1) != 0;
-}
 
 static bool speaks_of_size(const char *key)
 {
@@ -172,6 +190,11 @@ static uint64_t hash_rule(const struct pod_shape_facts *facts)
     return hash;
 }
 
+bool draft_is_host_key(const char *topology_key)
+{
+    return strcmp(topology_key, KEY_HOSTNAME) == 0;
+}
+
 static uint32_t add_rule(struct drafting *drafting)
 {
     if (drafting->rule_count == drafting->rule_capacity) {
@@ -191,6 +214,32 @@ static void allow(struct drafting *drafting, uint32_t rule, uint32_t choice)
 {
     drafting->rules[rule].allowed[choice / 64] |= UINT64_C(1) << (choice % 64);
     drafting->rules[rule].choices++;
+}
+
+// The rule that was added last, or the one before that allows the same.
+static uint32_t settle_rule(struct drafting *drafting)
+{
+    uint32_t last = drafting->rule_count - 1, words = drafting->wish->choice_count / 64 + 1;
+    struct draft_rule *rule = &drafting->rules[last];
+    rule->hash = HASH_START;
+    for (uint32_t i = 0; i < words; i++)
+        rule->hash = mix_number(rule->hash, rule->allowed[i] ^ rule->allowed[i] >> 29);
+    for (uint32_t i = 0; i < last; i++)
+        if (drafting->rules[i].hash == rule->hash &&
+            memcmp(drafting->rules[i].allowed, rule->allowed, words * sizeof(*rule->allowed)) == 0) {
+            drafting->rule_count--;
+            return i;
+        }
+    return last;
+}
+
+uint32_t drafting_narrow_rule(struct drafting *drafting, uint32_t rule, const bool *choices)
+{
+    uint32_t narrow = add_rule(drafting);
+    for (uint32_t i = 0; i < drafting->wish->choice_count; i++)
+        if (choices[i] && draft_allowed(drafting, rule, i))
+            allow(drafting, narrow, i);
+    return settle_rule(drafting);
 }
 
 // By the node's labels and taints alone.
@@ -231,6 +280,7 @@ static uint32_t static_rule(struct drafting *drafting, struct known_rule **known
     *made = (struct known_rule){.facts = &shape->facts, .rule = add_rule(drafting), .next = *bucket};
     *bucket = made;
     fill_rule(drafting, made->rule, shape);
+    made->rule = settle_rule(drafting);
     return made->rule;
 }
 
@@ -247,13 +297,12 @@ bool draft_holds(const struct drafting *drafting, uint32_t choice, const struct 
 static uint32_t largest_of(const struct drafting *drafting, uint32_t rule, uint32_t group,
                            const struct draft_kind *kind)
 {
-    uint32_t largest = DRAFT_NONE;
-    for (uint32_t i = 0; i < drafting->wish->choice_count; i++)
-        if (drafting->wish->choices[i].group == group && draft_allowed(drafting, rule, i) &&
-            draft_holds(drafting, i, kind) &&
-            (largest == DRAFT_NONE || drafting->brings[i][0] > drafting->brings[largest][0]))
-            largest = i;
-    return largest;
+    for (uint32_t i = drafting->group_start[group]; i < drafting->group_start[group + 1]; i++) {
+        uint32_t choice = drafting->by_group[i];
+        if (draft_allowed(drafting, rule, choice) && draft_holds(drafting, choice, kind))
+            return choice;
+    }
+    return DRAFT_NONE;
 }
 
 // The same with regard to the pods that are there: a rule of the kind's own.
@@ -268,11 +317,11 @@ static uint32_t present_rule(struct drafting *drafting, uint32_t base, const str
         const struct pod *pod = wish->pods[drafting->members[kind->first]];
         if (packing_check_new(wish->packing, wish->choices[probe].place, pod).verdict != PLACEMENT_FITS)
             continue;
-        for (uint32_t i = 0; i < wish->choice_count; i++)
-            if (wish->choices[i].group == group && draft_allowed(drafting, base, i))
-                allow(drafting, rule, i);
+        for (uint32_t i = drafting->group_start[group]; i < drafting->group_start[group + 1]; i++)
+            if (draft_allowed(drafting, base, drafting->by_group[i]))
+                allow(drafting, rule, drafting->by_group[i]);
     }
-    return rule;
+    return settle_rule(drafting);
 }
 
 // ---- how many of a kind one machine may hold
@@ -297,7 +346,7 @@ static uint64_t hash_selector(uint64_t hash, const struct selector *selector)
 }
 
 static void add_cap(struct drafting *drafting, struct known_cap **known, struct draft_kind *kind,
-                    uint64_t hash, uint32_t most)
+                    uint64_t hash, uint32_t skew)
 {
     if (kind->cap_count == DRAFT_CAPS_MAX)
         return;
@@ -310,38 +359,69 @@ static void add_cap(struct drafting *drafting, struct known_cap **known, struct 
         *at = (struct known_cap){.hash = hash, .cap = drafting->cap_count++, .next = *bucket};
         *bucket = at;
         assert(drafting->cap_count <= drafting->cap_capacity);
-        drafting->cap_most[at->cap] = most;
+        drafting->cap_most[at->cap] = skew > 0 ? UINT32_MAX : 1;
+        drafting->cap_owner[at->cap] = drafting->wish->pods[drafting->members[kind->first]];
     }
-    if (most > drafting->cap_most[at->cap])
-        drafting->cap_most[at->cap] = most;
+    drafting->cap_skew[at->cap] = skew;
+    drafting->cap_pods[at->cap] += kind->count;
     kind->caps[kind->cap_count++] = at->cap;
+    kind->cap_total = kind->cap_count;
 }
 
-// How many of these pods one new machine takes as things are.
-static uint32_t try_machine(struct drafting *drafting, const struct draft_kind *kind, uint32_t choice)
+static bool selects(const struct selector *selector, const char *const *spaces, uint32_t space_count,
+                    const struct pod *pod)
 {
-    struct packing *packing = drafting->wish->packing;
-    struct packing_mark mark = packing_mark(packing);
-    uint32_t place = packing_add(packing, drafting->wish->choices[choice].place);
-    uint32_t taken = 0;
-    while (taken < kind->count &&
-           packing_put_at(packing, place, drafting->wish->pods[drafting->members[kind->first + taken]], NULL))
-        taken++;
-    packing_rollback(packing, mark);
-    return taken;
+    bool here = false;
+    for (uint32_t i = 0; i < space_count; i++)
+        here = here || strcmp(spaces[i], pod->space) == 0;
+    return here && selector_matches(selector, &pod->shape->facts.labels);
 }
 
-static void take_spread_cap(struct drafting *drafting, struct known_cap **known, struct draft_kind *kind,
-                            const struct spread_constraint *spread)
+// Does a rule of the owner about single machines speak of this pod?
+static bool speaks_of(const struct pod *owner, bool spread, const struct pod *pod)
 {
-    uint32_t most = spread->max_skew > 0 ? (uint32_t)spread->max_skew : 1;
-    for (uint32_t group = 0; group < drafting->wish->group_count; group++) {
-        uint32_t probe = largest_of(drafting, kind->rule, group, kind);
-        uint32_t taken = probe == DRAFT_NONE ? 0 : try_machine(drafting, kind, probe);
-        if (taken > most && drafting->round == 0)
-            most = taken;
+    const struct pod_shape_facts *facts = &owner->shape->facts;
+    for (uint32_t i = 0; i < facts->spread_count && spread; i++)
+        if (draft_is_host_key(facts->spread[i].topology_key) &&
+            selects(&facts->spread[i].selector, &facts->spread[i].space, 1, pod))
+            return true;
+    for (uint32_t i = 0; i < facts->pod_anti_affinity_count && !spread; i++) {
+        const struct pod_term *term = &facts->pod_anti_affinity[i];
+        if (draft_is_host_key(term->topology_key) &&
+            selects(&term->selector, term->spaces, term->space_count, pod))
+            return true;
     }
-    add_cap(drafting, known, kind, hash_selector(mix(HASH_START, spread->space), &spread->selector), most);
+    return false;
+}
+
+#define COMPARED_MAX 2000000u
+
+// Pods that others' rules speak of: those of an anti-affinity wherever they are, those of an even spread when
+// they are put before the pods that want it (which those of a domain are).
+static void count_for_others(struct drafting *drafting)
+{
+    if ((uint64_t)drafting->cap_count * drafting->kind_count > COMPARED_MAX)
+        return; // left to the packing to find out
+    for (uint32_t i = 0; i < drafting->kind_count; i++) {
+        struct draft_kind *kind = &drafting->kinds[i];
+        const struct pod *pod = drafting->wish->pods[drafting->members[kind->first]];
+        bool early = draft_is_about_domains(&pod->shape->facts);
+        for (uint32_t cap = 0; cap < drafting->cap_count && kind->cap_total < DRAFT_CAPS_MAX; cap++) {
+            bool spread = drafting->cap_skew[cap] > 0, own = false;
+            for (uint32_t k = 0; k < kind->cap_count; k++)
+                own = own || kind->caps[k] == cap;
+            if (!own && (early || !spread) && speaks_of(drafting->cap_owner[cap], spread, pod))
+                kind->caps[kind->cap_total++] = cap;
+        }
+    }
+}
+
+void drafting_even_out(struct drafting *drafting, uint32_t machines)
+{
+    for (uint32_t cap = 0; cap < drafting->cap_count; cap++)
+        if (drafting->cap_skew[cap] > 0)
+            drafting->cap_most[cap] =
+                drafting->cap_skew[cap] + (machines > 0 ? drafting->cap_pods[cap] / machines : 0);
 }
 
 static void take_caps(struct drafting *drafting, struct known_cap **known, struct draft_kind *kind,
@@ -350,18 +430,19 @@ static void take_caps(struct drafting *drafting, struct known_cap **known, struc
     const struct pod_shape_facts *facts = &shape->facts;
     for (uint32_t i = 0; i < facts->pod_anti_affinity_count; i++) {
         const struct pod_term *term = &facts->pod_anti_affinity[i];
-        if (strcmp(term->topology_key, KEY_HOSTNAME) == 0 &&
-            selector_matches(&term->selector, &facts->labels))
-            add_cap(drafting, known, kind, hash_selector(mix(HASH_START, "anti"), &term->selector), 1);
+        if (draft_is_host_key(term->topology_key) && selector_matches(&term->selector, &facts->labels))
+            add_cap(drafting, known, kind, hash_selector(mix(HASH_START, "anti"), &term->selector), 0);
     }
     for (uint32_t i = 0; i < facts->spread_count; i++)
-        if (strcmp(facts->spread[i].topology_key, KEY_HOSTNAME) == 0 &&
+        if (draft_is_host_key(facts->spread[i].topology_key) &&
             selector_matches(&facts->spread[i].selector, &facts->labels))
-            take_spread_cap(drafting, known, kind, &facts->spread[i]);
+            add_cap(drafting, known, kind,
+                    hash_selector(mix(HASH_START, facts->spread[i].space), &facts->spread[i].selector),
+                    facts->spread[i].max_skew > 0 ? (uint32_t)facts->spread[i].max_skew : 1);
     for (uint32_t i = 0; i < facts->host_port_count; i++) {
         const struct host_port *port = &facts->host_ports[i];
         uint64_t hash = mix_number(mix(HASH_START, "port"), (uint64_t)port->port << 2 | port->protocol);
-        add_cap(drafting, known, kind, mix(hash, port->ip), 1);
+        add_cap(drafting, known, kind, mix(hash, port->ip), 0);
     }
 }
 
@@ -430,6 +511,9 @@ void drafting_take_kinds(struct drafting *drafting, const uint32_t *machine_of)
     drafting->cap_count = 0;
     drafting->cap_capacity = drafting->kind_count * DRAFT_CAPS_MAX;
     drafting->cap_most = ARENA_ARRAY(drafting->arena, uint32_t, drafting->cap_capacity + 1);
+    drafting->cap_owner = ARENA_ARRAY(drafting->arena, const struct pod *, drafting->cap_capacity + 1);
+    drafting->cap_skew = ARENA_ARRAY(drafting->arena, uint32_t, drafting->cap_capacity + 1);
+    drafting->cap_pods = ARENA_ARRAY(drafting->arena, uint32_t, drafting->cap_capacity + 1);
     struct known_rule **rules = ARENA_ARRAY(drafting->arena, struct known_rule *, RULE_BUCKETS);
     struct known_cap **caps = ARENA_ARRAY(drafting->arena, struct known_cap *, CAP_BUCKETS);
     for (uint32_t i = 0; i < drafting->kind_count; i++) {
@@ -442,6 +526,8 @@ void drafting_take_kinds(struct drafting *drafting, const uint32_t *machine_of)
             kind->rule = present_rule(drafting, kind->rule, kind);
         take_caps(drafting, caps, kind, shape);
     }
+    count_for_others(drafting);
+    drafting_split_domains(drafting);
 }
 
 // ---- parts

@@ -199,6 +199,150 @@ static void a_machine_of_the_plan_is_never_left_empty_by_a_host_port(void **stat
     assert_int_equal(bought(&chosen, 0), 5);
 }
 
+// ---- rules about other pods
+
+// Three owners, each with a label of its own that its rules speak of.
+#define OWNERS 3
+static const struct label APPS[OWNERS] = {{"app", "one"}, {"app", "three"}, {"app", "two"}};
+static const char *const APP_VALUES[OWNERS][1] = {{"one"}, {"three"}, {"two"}};
+static const struct requirement IS_APP[OWNERS] = {
+    {.key = "app", .operator= SELECTOR_IN, .values = APP_VALUES[0], .value_count = 1},
+    {.key = "app", .operator= SELECTOR_IN, .values = APP_VALUES[1], .value_count = 1},
+    {.key = "app", .operator= SELECTOR_IN, .values = APP_VALUES[2], .value_count = 1}};
+static const char *const DEFAULT_SPACE[] = {"default"};
+static const struct label ZONES[] = {{"topology.kubernetes.io/zone", "a"},
+                                     {"topology.kubernetes.io/zone", "b"},
+                                     {"topology.kubernetes.io/zone", "c"}};
+static const struct labels ZONE_LABELS[] = {{&ZONES[0], 1}, {&ZONES[1], 1}, {&ZONES[2], 1}};
+
+enum relation { APART_BY_HOST, EVEN_BY_HOST, EVEN_BY_ZONE, TOGETHER_BY_ZONE, RELATIONS };
+
+struct related { // what one pod's facts point to; the model copies it
+    struct labels labels;
+    struct pod_term term;
+    struct spread_constraint spread;
+};
+
+static void relate(struct pod_facts *facts, struct related *related, enum relation relation, uint32_t owner)
+{
+    bool zone = relation == EVEN_BY_ZONE || relation == TOGETHER_BY_ZONE;
+    const char *key = zone ? "topology.kubernetes.io/zone" : "kubernetes.io/hostname";
+    struct selector selector = {&IS_APP[owner], 1, false};
+    *related = (struct related){.labels = {&APPS[owner], 1},
+                                .term = {.topology_key = key,
+                                         .selector = selector,
+                                         .spaces = DEFAULT_SPACE,
+                                         .space_count = 1,
+                                         .space_selector = {.nothing = true}},
+                                .spread = {.topology_key = key,
+                                           .selector = selector,
+                                           .space = "default",
+                                           .max_skew = 1,
+                                           .min_domains = 1,
+                                           .honor_affinity = true}};
+    facts->shape.labels = related->labels;
+    if (relation == APART_BY_HOST) {
+        facts->shape.pod_anti_affinity = &related->term;
+        facts->shape.pod_anti_affinity_count = 1;
+    } else if (relation == TOGETHER_BY_ZONE) {
+        facts->shape.pod_affinity = &related->term;
+        facts->shape.pod_affinity_count = 1;
+    } else {
+        facts->shape.spread = &related->spread;
+        facts->shape.spread_count = 1;
+    }
+}
+
+static void related_pods(struct market *own, uint32_t owner, uint32_t count, int64_t cpu_millis,
+                         enum relation relation)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char name[32];
+        struct related related;
+        snprintf(name, sizeof(name), "app-%u-%u", owner, i);
+        struct pod_facts facts = make_pod(name, "", cpu_millis, 64 * MIB);
+        relate(&facts, &related, relation, owner);
+        market_pod(own, &facts);
+    }
+}
+
+// A group for each zone, of two sizes.
+static void three_zones(struct market *own)
+{
+    for (int zone = 0; zone < 3; zone++) {
+        uint32_t group = market_group(own);
+        for (int k = 0; k < 2; k++) {
+            uint32_t size = market_size(own, group, 2000 << (2 * k), 4096 << (2 * k), k == 0 ? 0.03 : 0.10);
+            own->places[size].labels = &ZONE_LABELS[zone];
+        }
+    }
+}
+
+static void pods_that_keep_apart_get_a_small_machine_each_and_others_fill_them(void **state)
+{
+    (void)state;
+    three_zones(market);
+    related_pods(market, 0, 6, 500, APART_BY_HOST);
+    market_pods(market, "any", 6, 1400, 64);
+    struct chosen chosen = choose();
+    assert_int_equal(chosen.served, 12);
+    assert_int_equal(chosen.machine_count, 6);
+    assert_true(fabs(chosen.price_hour - 6 * 0.03) < 1e-9);
+}
+
+static void pods_that_spread_over_hosts_share_the_one_machine_that_there_is(void **state)
+{
+    (void)state;
+    three_zones(market);
+    related_pods(market, 0, 3, 500, EVEN_BY_HOST);
+    struct chosen chosen = choose();
+    assert_int_equal(chosen.served, 3);
+    assert_int_equal(chosen.machine_count, 1);
+}
+
+static void pods_that_spread_over_zones_get_machines_in_each(void **state)
+{
+    (void)state;
+    three_zones(market);
+    related_pods(market, 0, 30, 500, EVEN_BY_ZONE);
+    struct chosen chosen = choose();
+    assert_int_equal(chosen.served, 30);
+    uint32_t pods[3] = {0};
+    for (uint32_t i = 0; i < chosen.machine_count; i++)
+        pods[market->choices[chosen.machines[i].choice].group] += chosen.machines[i].pods;
+    for (int zone = 0; zone < 3; zone++)
+        assert_int_equal(pods[zone], 10);
+}
+
+static void pods_that_stay_together_get_machines_in_one_zone(void **state)
+{
+    (void)state;
+    three_zones(market);
+    related_pods(market, 0, 40, 500, TOGETHER_BY_ZONE);
+    struct chosen chosen = choose();
+    assert_int_equal(chosen.served, 40);
+    for (uint32_t i = 1; i < chosen.machine_count; i++)
+        assert_int_equal(market->choices[chosen.machines[i].choice].group,
+                         market->choices[chosen.machines[0].choice].group);
+}
+
+static void every_plan_for_related_pods_keeps_its_promises(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 80; seed++) {
+        struct market *own = market_create(seed);
+        three_zones(own);
+        for (uint32_t owner = 0; owner < OWNERS; owner++)
+            related_pods(own, owner, market_below(own, 12), 100 * (1 + market_below(own, 12)),
+                         (enum relation)market_below(own, RELATIONS));
+        market_pods(own, "any", market_below(own, 30), 100 * (1 + market_below(own, 20)), 256);
+        struct chosen chosen = market_choose(own);
+        market_check(own, &chosen);
+        assert_int_equal(chosen.served, own->wish.pod_count);
+        market_destroy(own);
+    }
+}
+
 // ---- limits and preferences
 
 static void limits_leave_pods_rather_than_be_passed(void **state)
@@ -512,6 +656,11 @@ int main(void)
         TEST(pods_that_few_choices_take_come_first_and_others_fill_up),
         TEST(a_taint_keeps_pods_off_that_do_not_tolerate_it),
         TEST(a_machine_of_the_plan_is_never_left_empty_by_a_host_port),
+        TEST(pods_that_keep_apart_get_a_small_machine_each_and_others_fill_them),
+        TEST(pods_that_spread_over_hosts_share_the_one_machine_that_there_is),
+        TEST(pods_that_spread_over_zones_get_machines_in_each),
+        TEST(pods_that_stay_together_get_machines_in_one_zone),
+        cmocka_unit_test(every_plan_for_related_pods_keeps_its_promises),
         TEST(limits_leave_pods_rather_than_be_passed),
         TEST(a_narrow_limit_is_spent_on_larger_machines_though_smaller_cost_less),
         TEST(the_room_of_all_groups_together_is_kept),
