@@ -1,5 +1,5 @@
 # Programs that measure. Not tests: machines are shared and noisy; what a bench prints is quoted, never asserted.
-foreach(bench agent:testsupport pending:stage fleet:fleet\;testsupport model:schedule decide:decide)
+foreach(bench agent:testsupport coordinator:stage pending:stage fleet:fleet\;testsupport model:schedule decide:decide)
   string(REPLACE ":" ";" parts "${bench}")
   list(POP_FRONT parts name)
   if(EXISTS ${CMAKE_SOURCE_DIR}/tests/bench/bench_${name}.c)
