@@ -11,8 +11,6 @@
 // A workload is another one when what all pods ask for has changed by so much.
 #define WORKLOAD_PERCENT 10
 
-#define KEY_CONSOLIDATION KEY_PREFIX "consolidation"
-
 static const struct strategy STRATEGIES[] = {
     [COST_AUTO] = {"auto", 24 * HOUR_MS, 0.005, 10, 4, false},
     [COST_MANUAL] = {"manual", 24 * HOUR_MS, 0.005, 10, 4, true},
