@@ -249,6 +249,17 @@ static void add_listed(struct finding *finding, const struct vpsie_group_facts *
         add(finding, found->name, found->id, found->size_id, orderable && !has_size(finding, found->size_id));
 }
 
+// Is this the name that a further VPSie group of the NodeGroup bears?
+static bool is_further(const struct finding *finding, const struct vpsie_group_facts *one)
+{
+    const char *name = finding->group->facts.name;
+    size_t length = strlen(name);
+    int64_t size;
+    return strncmp(one->name, name, length) == 0 && one->name[length] == '-' &&
+           to_size(one->name + length + 1, &size) && size == one->size_id &&
+           !is_anothers(finding->core, finding->group, one->name);
+}
+
 // The VPSie group of the NodeGroup's own name: the one that we know already, if it still has the name; else
 // the first of the name; else the one we knew, whatever it is called now.
 static const struct vpsie_group_facts *find_namesake(const struct finding *finding)
@@ -261,7 +272,7 @@ static const struct vpsie_group_facts *find_namesake(const struct finding *findi
     if (known != NULL && strcmp(known->name, name) == 0)
         return known;
     const struct vpsie_group_facts *named = listed_as(finding, name);
-    return named != NULL ? named : known;
+    return named != NULL || known == NULL || is_further(finding, known) ? named : known;
 }
 
 // Of this size, known from before or by its VPSieNodes, and called otherwise by now.
@@ -320,17 +331,6 @@ static void find_offering(struct finding *finding, const char *offering)
     else
         snprintf(why, bytes, "size %" PRId64 " needs a VPSie group %.80s, and that name is taken", size,
                  name);
-}
-
-// Is this the name that a further VPSie group of the NodeGroup bears?
-static bool is_further(const struct finding *finding, const struct vpsie_group_facts *one)
-{
-    const char *name = finding->group->facts.name;
-    size_t length = strlen(name);
-    int64_t size;
-    return strncmp(one->name, name, length) == 0 && one->name[length] == '-' &&
-           to_size(one->name + length + 1, &size) && size == one->size_id &&
-           !is_anothers(finding->core, finding->group, one->name);
 }
 
 // VPSie groups from which nothing is ordered any more, and that hold machines of ours or may do so.

@@ -143,6 +143,19 @@ static void a_vpsie_group_that_was_renamed_is_known_by_its_vpsienodes(void **sta
     assert_pool(1, "mine", PUPPET_SIZE, 41, true);
 }
 
+static void a_further_one_is_not_taken_for_the_one_of_the_nodegroup_s_name(void **state)
+{
+    (void)state;
+    puppet_cloud_group(puppet, "free-21", 41, PUPPET_SIZE, 0);
+    puppet_run(puppet, 2 * MINUTE);
+    puppet->groups[0].offering_count = 1; // "22", of which there is none yet
+    puppet->groups[0].size = PUPPET_SIZE_TOO;
+    puppet_show_group(puppet, &puppet->groups[0]);
+    puppet_run(puppet, 2 * MINUTE);
+    assert_pool(0, "free", PUPPET_SIZE_TOO, 0, true);
+    assert_pool(1, "free-21", PUPPET_SIZE, 41, false);
+}
+
 static void a_size_that_is_no_longer_offered_is_not_ordered_and_its_machines_stay(void **state)
 {
     (void)state;
@@ -316,6 +329,7 @@ int main(void)
         TEST(a_size_that_another_group_has_cannot_be_had),
         TEST(another_nodegroup_s_name_is_not_taken),
         TEST(a_vpsie_group_that_was_renamed_is_known_by_its_vpsienodes),
+        TEST(a_further_one_is_not_taken_for_the_one_of_the_nodegroup_s_name),
         TEST(a_size_that_is_no_longer_offered_is_not_ordered_and_its_machines_stay),
         TEST(an_order_of_a_size_makes_its_vpsie_group_and_goes_there),
         TEST(what_is_not_seen_yet_is_counted_by_its_size),
