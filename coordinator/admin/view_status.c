@@ -3,6 +3,7 @@
 
 #include "common/wire.h"
 #include "coordinator/admin/view.h"
+#include "coordinator/decide/moves.h"
 
 static void copy(char *buffer, size_t bytes, const char *text)
 {
@@ -157,6 +158,21 @@ static void need_pods(struct view *view)
         snprintf(look, sizeof(look), "explain pod %s/%s", pod->space, pod->name);
         need(view, text, look);
         return;
+    }
+}
+
+static void need_approvals(struct view *view)
+{
+    const struct moves *moves = view->core->policy->moves;
+    for (uint32_t i = 0; i < moves->count; i++) {
+        const struct decision *decision = core_decision(view->core, moves->items[i].decision_id);
+        if (moves->items[i].state != MOVE_RECOMMENDED || decision == NULL)
+            continue;
+        char text[500], look[48];
+        snprintf(text, sizeof(text), "D%llu waits for approval: %.150s in %.80s, %.200s",
+                 (unsigned long long)decision->id, decision->summary, decision->group, decision->reason);
+        snprintf(look, sizeof(look), "approve D%llu", (unsigned long long)decision->id);
+        need(view, text, look);
     }
 }
 
@@ -315,6 +331,7 @@ void view_status(struct view *view)
     need_groups(view);
     need_sight(view);
     need_pods(view);
+    need_approvals(view);
     json_put_end(&view->json);
     view_groups(view);
     figures(view);

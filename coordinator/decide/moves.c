@@ -387,14 +387,17 @@ void rule_move(struct node_case *seen, struct answer *answer)
     const struct move *came = moves_came_for(seen->core, seen->node);
     bool planned = seen->reason == DISRUPTION_CONSOLIDATION || seen->reason == DISRUPTION_REPLACEMENT;
     answer->verdict = RULE_PASS;
-    ANSWER_SAY(answer, saw, "%s", leaves != NULL ? "leaves with a move" : "none");
+    ANSWER_SAY(answer, saw, "none");
     ANSWER_SAY(answer, limit, "none");
+    if (leaves != NULL)
+        ANSWER_SAY(answer, saw, "leaves with D%llu%s%s", (unsigned long long)leaves->decision_id,
+                   leaves->held[0] != '\0' ? ", which waits for " : "", leaves->held);
     // the move's own question is asked of its nodes, and answered here by what it is
     if (came == NULL && !(planned && !seen->begun && leaves != NULL))
         return;
     answer->verdict = RULE_WAITS;
-    ANSWER_SAY(answer, saw, "%s D%llu", came != NULL ? "came for" : "leaves with",
-               (unsigned long long)(came != NULL ? came->decision_id : leaves->decision_id));
+    if (came != NULL)
+        ANSWER_SAY(answer, saw, "came for D%llu", (unsigned long long)came->decision_id);
     ANSWER_SAY(answer, change, "passes when the move is over");
 }
 

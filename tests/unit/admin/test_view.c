@@ -12,6 +12,7 @@
 #include "common/metrics.h"
 #include "coordinator/admin/client.h"
 #include "coordinator/admin/view.h"
+#include "coordinator/decide/moves.h"
 #include "tests/unit/decide/policy_stage.c"
 
 static struct stage *stage;
@@ -180,6 +181,25 @@ static void what_needs_a_person_comes_with_the_command_to_look(void **state)
     assert_true(needs(json, "general: orders refused: quota exceeded", "explain group general"));
     assert_true(needs(json, "general has 1 machine nobody asked for", "explain group general"));
     assert_true(needs(json, "no group can help: general: needs 9 cpu", "explain pod shop/huge-"));
+    cJSON_Delete(json);
+}
+
+static void a_recommendation_needs_somebody_to_approve_it(void **state)
+{
+    (void)state;
+    usual_cluster();
+    struct core *core = stage->core;
+    struct decision *decision =
+        core_decide(core, DECISION_CONSOLIDATE, "general", "w-1", "remove w-1", "saves $36.50 a month");
+    core->policy->moves->items[0] = (struct move){
+        .state = MOVE_RECOMMENDED, .decision_id = decision->id, .space = "kube-system", .group = "general"};
+    core->policy->moves->count = 1;
+    char what[100], look[32];
+    snprintf(what, sizeof(what), "D%llu waits for approval: remove w-1 in general, saves $36.50 a month",
+             (unsigned long long)decision->id);
+    snprintf(look, sizeof(look), "approve D%llu", (unsigned long long)decision->id);
+    cJSON *json = ask("{\"command\":\"status\"}");
+    assert_true(needs(json, what, look));
     cJSON_Delete(json);
 }
 
@@ -495,6 +515,7 @@ int main(void)
         TEST(nodes_whose_agents_may_not_look_are_counted),
         TEST(every_state_heads_the_status),
         TEST(what_needs_a_person_comes_with_the_command_to_look),
+        TEST(a_recommendation_needs_somebody_to_approve_it),
         TEST(nodes_say_what_keeps_them),
         TEST(pods_say_why_they_wait),
         TEST(actions_are_the_last_decisions),

@@ -301,6 +301,81 @@ static void the_cluster_settles_after_a_failure(void **state)
     stays_because_of("w-2", "after changes");
 }
 
+// ---- in which order
+
+static void of_both_sizes(void)
+{
+    static const char *const BOTH[] = {"10", "20"};
+    struct event *event = stage_group_event(stage, "general", 0, 10);
+    event->object.group->kube_size_id = 0;
+    event->object.group->offering_ids = BOTH;
+    event->object.group->offering_count = 2;
+    stage_step(stage, event);
+    stage_wait(stage, 61000); // VPSie's lists
+}
+
+static void the_dearest_of_empty_nodes_goes_first(void **state)
+{
+    (void)state;
+    stage->core->config.max_empty_removals = 1;
+    of_both_sizes();
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_machine_of(stage, "w-2", "general", true);
+    live(11 * MINUTE_MS);
+    assert_true(stage_leaves(stage, "w-2"));
+    assert_false(stage_leaves(stage, "w-1"));
+    assert_string_equal(stage_last(stage)->reason, "empty, saves $0.09/h");
+}
+
+static void the_least_important_pods_are_disturbed_for_the_same_money(void **state)
+{
+    (void)state;
+    stage_group(stage, "general", 0, 10);
+    stage_machine(stage, "w-1", "general");
+    stage_machine(stage, "w-2", "general");
+    for (int i = 0; i < 2; i++) { // two that do not matter much are less than one that matters a lot
+        char name[16];
+        snprintf(name, sizeof(name), "vip-%d", i);
+        struct event *event = i == 0 ? stage_pod_event(stage, name, "w-1", 100, 64)
+                                     : stage_pod_event(stage, name, "w-2", 100, 64);
+        event->object.pod->shape.priority = i == 0 ? 1000000000 : 0;
+        stage_step(stage, event);
+    }
+    stage_running(stage, "other", "w-2", 100, 64);
+    live(11 * MINUTE_MS);
+    assert_true(stage_leaves(stage, "w-2"));
+    assert_false(stage_leaves(stage, "w-1"));
+}
+
+static void more_money_is_worth_more_disturbance(void **state)
+{
+    (void)state;
+    of_both_sizes();
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_machine_of(stage, "w-2", "general", true);
+    stage_machine_of(stage, "w-3", "general", true);
+    for (int i = 0; i < 5; i++) { // $0.05 for two pods, $0.09 for three
+        char name[16];
+        snprintf(name, sizeof(name), "pod-%d", i);
+        stage_running(stage, name, i < 2 ? "w-1" : "w-2", 1, 64);
+    }
+    stage_running(stage, "big", "w-3", 6000, 9000);
+    live(11 * MINUTE_MS);
+    assert_true(stage_leaves(stage, "w-2"));
+}
+
+static void a_node_whose_pods_fit_nowhere_lets_others_try(void **state)
+{
+    (void)state;
+    usual_cluster();
+    struct event *event = stage_pod_event(stage, "picky-2", "w-2", 100, 64);
+    stage_label(event, &event->object.pod->shape.node_selector, "kubernetes.io/hostname", "w-2");
+    stage_step(stage, event);
+    live(11 * MINUTE_MS);
+    assert_false(stage_leaves(stage, "w-2"));
+    assert_true(stage_leaves(stage, "w-3"));
+}
+
 // ---- what keeps a node
 
 static void resend_node(const char *name, void (*change)(struct event *event))
@@ -815,6 +890,10 @@ int main(void)
         TEST(the_cooldown_of_the_group_passes_first),
         TEST(the_cluster_settles_after_an_addition),
         TEST(the_cluster_settles_after_a_failure),
+        TEST(the_dearest_of_empty_nodes_goes_first),
+        TEST(the_least_important_pods_are_disturbed_for_the_same_money),
+        TEST(more_money_is_worth_more_disturbance),
+        TEST(a_node_whose_pods_fit_nowhere_lets_others_try),
         TEST(every_protection_keeps_a_node),
         TEST(a_persons_cordon_is_not_ours_to_use),
         TEST(a_node_goes_only_in_its_allowed_hours),
