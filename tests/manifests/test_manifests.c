@@ -494,6 +494,34 @@ static void the_manual_shows_as_many_permissions_as_check_asks_for(void **state)
     assert_non_null(strstr(text_get(&manual), words));
 }
 
+// A line of the page that names the resource as kubectl does and has the verb among its verbs.
+static bool page_grants(const char *page, const struct permission *row)
+{
+    AUTOFREE char *name = xprintf("`%s%s%s%s%s`", row->resource, *row->subresource != '\0' ? "/" : "",
+                                  row->subresource, *row->group != '\0' ? "." : "", row->group);
+    for (const char *at = page; (at = strstr(at, name)) != NULL; at++) {
+        const char *verbs = strchr(at, '|'), *verbs_end = verbs != NULL ? strchr(verbs + 1, '|') : NULL;
+        AUTOFREE char *cell = verbs_end != NULL ? xstrndup(verbs, (size_t)(verbs_end - verbs)) : xstrdup("");
+        if (strstr(cell, row->verb) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void the_page_of_permissions_has_each_of_them(void **state)
+{
+    (void)state;
+    AUTOTEXT struct text page = {0};
+    assert_int_equal(text_read_file(VPSIE_SOURCE_DIR "/docs/permissions.md", 1 << 20, &page, NULL), 0);
+    for (size_t i = 0; i < permission_count; i++) {
+        if (!page_grants(text_get(&page), &permissions[i])) {
+            fail_msg("not in docs/permissions.md: %s %s/%s", permissions[i].verb, permissions[i].resource,
+                     permissions[i].subresource);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +536,7 @@ int main(void)
         cmocka_unit_test(the_agent_runs_everywhere_and_may_nothing_in_the_cluster),
         cmocka_unit_test(the_roles_give_what_the_program_needs),
         cmocka_unit_test(and_nothing_more),
+        cmocka_unit_test(the_page_of_permissions_has_each_of_them),
         cmocka_unit_test(the_manual_shows_as_many_permissions_as_check_asks_for),
         cmocka_unit_test(every_kind_that_is_watched_may_be_listed_and_watched),
         cmocka_unit_test(roles_are_bound_to_the_coordinators_account_only),
