@@ -72,6 +72,17 @@ static void tolerate(cJSON *template, const char *key, const char *effect, int64
     cJSON_AddItemToArray(tolerations, toleration);
 }
 
+static void add_members(cJSON *object, const char *members)
+{
+    AUTOJSON cJSON *more = json_of("{%s}", members);
+    while (more->child != NULL) {
+        cJSON *member = cJSON_DetachItemViaPointer(more, more->child);
+        char key[80];
+        snprintf(key, sizeof key, "%s", member->string);
+        json_put(object, key, member);
+    }
+}
+
 // A pod template as the API server stores it, defaults and admission's tolerations in place.
 static cJSON *template_of(const struct workload *workload)
 {
@@ -93,6 +104,8 @@ static cJSON *template_of(const struct workload *workload)
     if (workload->toleration_key != NULL)
         tolerate(template, workload->toleration_key, NULL, -1);
     tell_use(template, workload);
+    if (workload->spec != NULL)
+        add_members(json_at(template, "spec"), workload->spec);
     return template;
 }
 

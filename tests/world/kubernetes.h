@@ -18,6 +18,7 @@ struct workload {
     int64_t connections;
     const char *local_data; // "spool=222298112": an emptyDir and the bytes it holds
     const char *volume;     // a PersistentVolume that is attached while a pod runs
+    const char *spec;       // more members of the pods' spec, with ' for ": "'hostNetwork':true"
     const char *selector_key, *selector_value;
     const char *affinity_key, *affinity_value; // required node affinity: key In (value)
     const char *toleration_key;                // Exists
