@@ -324,6 +324,7 @@ void check_before_effect(struct sim *sim, const struct call *call)
         return;
     if (machine->master || !is_ours(sim, machine->node_name))
         sim_break(sim, "%s, which is not ours, is deleted", machine->node_name);
+    sim->swapped_gone += machine->call == 0;
     if (!machine->registered || !node_is_ready(sim->world, machine->node_name) || !call->told_ready)
         return; // never joined, or broken as far as could be known when the call left
     size_t pods = count_movable_pods(sim->world, machine->node_name);
@@ -390,7 +391,7 @@ static void audit_machines(struct sim *sim)
 {
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
     const struct cloud_machine *orphan = NULL;
-    size_t orphans = 0, hidden = 0, swapped = 0; // swapped: a person's machine went for ours
+    size_t orphans = 0, hidden = 0, swapped = sim->swapped_gone; // swapped: a person's machine went for ours
     for (size_t i = 0; i < sim->world->cloud->machine_count && !sim->let_go; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
         int64_t from_ms = sim->hindered_ms > machine->created_ms ? sim->hindered_ms : machine->created_ms;

@@ -157,6 +157,19 @@ static void happening(struct sim *sim, struct random *random)
     }
 }
 
+static bool adds_machines(uint64_t seed)
+{
+    return seed % 7 == 2;
+}
+
+// At the panel, to our own VPSie group.
+static void somebody_adds_a_machine(struct sim *sim)
+{
+    const struct cloud_group *group = cloud_group_by_name(sim_world(sim), SIM_CLUSTER, "general");
+    if (group != NULL)
+        person_adds_machine(sim_world(sim), SIM_CLUSTER, group->id);
+}
+
 static void calm(struct sim *sim)
 {
     struct world *world = sim_world(sim);
@@ -212,6 +225,8 @@ static void live(struct sim *sim, uint64_t seed)
         if (seed % 10 != 0) // the list lies for minutes; of every tenth seed for as long as it likes
             sim_world(sim)->cloud->list_mode = CLOUD_LIST_RIGHT;
         happening(sim, &random);
+        if (adds_machines(seed) && random_chance(&random, 8))
+            somebody_adds_a_machine(sim);
     }
 }
 
@@ -221,7 +236,9 @@ static uint64_t run_seed(uint64_t seed, bool to_the_end)
     random_seed(&random, seed);
     struct sim_settings settings = drawn_settings(seed, &random);
     // every fifth seed a NodeGroup of two sizes
-    struct sim *sim = seed % 5 == 3 ? tale_prepare_two_sizes(&settings, 1, 8) : tale_prepare(&settings, 1, 8);
+    int32_t max = adds_machines(seed) ? 14 : 8; // what people add counts, too
+    struct sim *sim =
+        seed % 5 == 3 ? tale_prepare_two_sizes(&settings, 1, max) : tale_prepare(&settings, 1, max);
     live(sim, seed);
     tale_assert(sim, sim_broken(sim)[0] == 0);
     if (to_the_end) {
