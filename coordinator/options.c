@@ -253,6 +253,11 @@ static const struct flag flag_table[] = {
      .value_name = "price|least-waste|most-pods|priority|random",
      .help = "what counts when several sets of machines would do; priority: the groups' annotation "
              "autoscaler.vpsie.com/priority, the highest first"},
+    {.name = "headroom",
+     .type = FLAG_STRINGS,
+     .target = &target.headroom,
+     .value_name = "[GROUP:]cpu=4,memory=8Gi,pods=20",
+     .help = "kept free as if pods asked for it, in the cluster or in one NodeGroup; may be repeated"},
     {.name = "scale-down",
      .type = FLAG_BOOL,
      .target = &target.core.scale_down_enabled,
@@ -461,6 +466,15 @@ static int check_together(struct run_options *options, struct error *error)
             "--expander is \"%s\"; right would be price, least-waste, most-pods, priority or random",
             options->expander);
     }
+    if (options->headroom.count > HEADROOM_MAX) {
+        return error_set(error, 0, "--headroom is given %d times; at most %d", options->headroom.count,
+                         HEADROOM_MAX);
+    }
+    for (int i = 0; i < options->headroom.count; i++) {
+        if (headroom_parse(options->headroom.items[i], &options->core.headroom[i], error) != 0)
+            return error_wrap(error, "--headroom");
+    }
+    options->core.headroom_count = options->headroom.count;
     if (options->startup_taints.count > CORE_STARTUP_TAINTS_MAX) {
         return error_set(error, 0, "--startup-taint is given %d times; at most %d",
                          options->startup_taints.count, CORE_STARTUP_TAINTS_MAX);

@@ -34,7 +34,7 @@ struct run_options {
     struct core_config core;
     int64_t expendable_cutoff, max_empty_removals;
     const char *expander;
-    struct flag_strings startup_taints;
+    struct flag_strings startup_taints, headroom;
 };
 
 // Parse flags and environment into `options`. Returns the number of words left in `words`, or -1.

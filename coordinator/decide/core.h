@@ -10,6 +10,7 @@
 #include "coordinator/decide/command.h"
 #include "coordinator/decide/event.h"
 #include "coordinator/decide/expander.h"
+#include "coordinator/decide/headroom.h"
 #include "coordinator/model/cluster.h"
 
 #define CORE_STARTUP_TAINTS_MAX 16
@@ -40,11 +41,13 @@ struct core_config {
     int64_t machines_every_ms;       // VPSie list upkeep when idle: 60 s
     int64_t machines_busy_ms;        // while orders or removals are open: 5 s
     int64_t delay_after_add_ms, delay_after_delete_ms,
-        delay_after_failure_ms;         // voluntary removals: 10 min, 0, 3 min
-    int64_t unready_agents_window_ms;   // "most agents fall silent within": 5 min
-    int32_t expendable_priority_cutoff; // pods below are no reason for a machine and no obstacle: -10
-    bool skip_kube_system_pods;         // kube-system pods without a budget keep their node: true
-    enum expander expander;             // what counts when several sets of machines would do: the price
+        delay_after_failure_ms;             // voluntary removals: 10 min, 0, 3 min
+    int64_t unready_agents_window_ms;       // "most agents fall silent within": 5 min
+    int32_t expendable_priority_cutoff;     // pods below are no reason for a machine and no obstacle: -10
+    bool skip_kube_system_pods;             // kube-system pods without a budget keep their node: true
+    enum expander expander;                 // what counts when several sets of machines would do: the price
+    struct headroom headroom[HEADROOM_MAX]; // kept free as if pods asked for it
+    int32_t headroom_count;
     bool scale_down_enabled;
     int64_t billing_period_ms;  // 0: machines are paid by the moment
     int64_t expire_after_ms;    // nodes older than this are replaced; 0: never

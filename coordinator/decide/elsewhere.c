@@ -48,6 +48,22 @@ static void put_waiting(struct elsewhere *elsewhere)
     }
 }
 
+// After all pods: what is kept free for others does not stand in their way, and leaves no node by itself.
+static void put_headroom(struct elsewhere *elsewhere)
+{
+    const struct core_config *config = &elsewhere->core->config;
+    uint32_t count = headroom_pods(elsewhere->arena, elsewhere->core->cluster, config->headroom,
+                                   (uint32_t)config->headroom_count, &elsewhere->headroom);
+    elsewhere->headroom_places = ARENA_ARRAY(elsewhere->arena, uint32_t, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = packing_put(&elsewhere->space.packing, elsewhere->headroom[i], NULL);
+        if (place == UINT32_MAX)
+            continue;
+        elsewhere->headroom[elsewhere->headroom_count] = elsewhere->headroom[i];
+        elsewhere->headroom_places[elsewhere->headroom_count++] = place;
+    }
+}
+
 struct elsewhere elsewhere_create(struct core *core, struct arena *arena, bool coming)
 {
     struct cluster *cluster = core->cluster;
@@ -55,6 +71,7 @@ struct elsewhere elsewhere_create(struct core *core, struct arena *arena, bool c
         .core = core, .arena = arena, .space = policy_free_space(core, arena, coming)};
     elsewhere.taken = elsewhere.space.promised;
     put_waiting(&elsewhere);
+    put_headroom(&elsewhere);
     elsewhere.allowance = ARENA_ARRAY(arena, int32_t, cluster->budget_count + 1);
     for (uint32_t i = 0; i < cluster->budget_count; i++)
         elsewhere.allowance[i] = cluster->budgets[i]->disruptions_allowed;
@@ -81,8 +98,9 @@ static uint32_t collect_pods(struct elsewhere *elsewhere, struct leave *leave)
     uint32_t count = 0;
     for (uint32_t i = 0; i < leave->node_count; i++)
         count += policy_node_pods(core, leave->nodes[i]);
-    leave->pods = ARENA_ARRAY(elsewhere->arena, const struct pod *, count + 1);
-    leave->places = ARENA_ARRAY(elsewhere->arena, uint32_t, count + 1);
+    uint32_t most = count + elsewhere->headroom_count + 1;
+    leave->pods = ARENA_ARRAY(elsewhere->arena, const struct pod *, most);
+    leave->places = ARENA_ARRAY(elsewhere->arena, uint32_t, most);
     uint32_t used = 0;
     for (uint32_t i = 0; i < leave->node_count; i++)
         for (const struct pod *pod = leave->nodes[i]->pods; pod != NULL; pod = pod->next)
@@ -91,6 +109,34 @@ static uint32_t collect_pods(struct elsewhere *elsewhere, struct leave *leave)
     if (leave->node_count > 0)
         packing_order(leave->pods, count, &leave->nodes[0]->allocatable);
     return count;
+}
+
+static bool is_of(const struct elsewhere *elsewhere, uint32_t place, const struct leave *leave)
+{
+    const struct node *node = elsewhere->space.packing.places[place].node;
+    for (uint32_t i = 0; i < leave->node_count && node != NULL; i++)
+        if (leave->nodes[i] == node)
+            return true;
+    return false;
+}
+
+// What was kept free on these nodes has to be free elsewhere.
+static void move_headroom(struct elsewhere *elsewhere, struct leave *leave)
+{
+    uint32_t count = elsewhere->headroom_count;
+    bool pods_fit = leave->placed == leave->pod_count;
+    leave->headroom_places = ARENA_ARRAY(elsewhere->arena, uint32_t, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        leave->headroom_places[i] = elsewhere->headroom_places[i];
+        if (!pods_fit || !is_of(elsewhere, elsewhere->headroom_places[i], leave))
+            continue;
+        leave->headroom_places[i] = packing_put(&elsewhere->space.packing, elsewhere->headroom[i], NULL);
+        if (leave->headroom_places[i] != UINT32_MAX)
+            continue;
+        leave->places[leave->pod_count] = UINT32_MAX;
+        leave->pods[leave->pod_count++] = elsewhere->headroom[i];
+        snprintf(leave->miss, sizeof(leave->miss), "the headroom that is kept there");
+    }
 }
 
 struct leave elsewhere_leave(struct elsewhere *elsewhere, struct node *const *nodes, uint32_t count, bool all,
@@ -117,6 +163,7 @@ struct leave elsewhere_leave(struct elsewhere *elsewhere, struct node *const *no
         snprintf(leave.miss, sizeof(leave.miss), "%.30s/%.40s: %.119s", leave.pods[i]->space,
                  leave.pods[i]->name, text);
     }
+    move_headroom(elsewhere, &leave);
     return leave;
 }
 
@@ -127,6 +174,8 @@ void elsewhere_undo(struct elsewhere *elsewhere, const struct leave *leave)
 
 void elsewhere_keep(struct elsewhere *elsewhere, const struct leave *leave)
 {
+    for (uint32_t i = 0; i < elsewhere->headroom_count; i++)
+        elsewhere->headroom_places[i] = leave->headroom_places[i];
     for (uint32_t i = 0; i < leave->pod_count; i++)
         if (leave->places[i] < elsewhere->space.node_places)
             elsewhere->taken[leave->places[i]] = true;

@@ -10,7 +10,10 @@ struct elsewhere { // lives in the arena given, for one look
     struct core *core;
     struct arena *arena;
     struct free_space space;
-    bool *taken;        // by place: something was promised its space
+    bool *taken;                 // by place: something was promised its space
+    const struct pod **headroom; // pieces that have room now
+    uint32_t *headroom_places;   // where
+    uint32_t headroom_count;
     int32_t *allowance; // by PodDisruptionBudget: disruptions left after what leaves already and was kept
 };
 // `coming`: machines on their way are places, too.
@@ -24,6 +27,8 @@ struct leave {
     const struct pod **pods; // that count, of all nodes, largest first
     uint32_t *places;        // where each goes, UINT32_MAX: nowhere
     uint32_t pod_count, placed;
+    uint32_t *headroom_places; // where the headroom goes; a piece that had room there and has none elsewhere
+                               // is one of `pods` without a place
     struct packing_mark mark; // before it
     char miss[240];           // the first pod without a place and the nearest miss; only when asked for
 };

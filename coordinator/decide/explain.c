@@ -328,6 +328,12 @@ bool explain_group(struct core *core, struct arena *arena, const char *name, str
             arena_printf(arena, "%d-%d", group->facts.min_nodes, group->facts.max_nodes), NULL);
     add_row(out, arena, "pods waiting", RULE_INFO,
             arena_printf(arena, "%u", group_policy(core, group)->pending), arena_strdup(arena, ""), NULL);
+    if (core->config.headroom_count > 0)
+        add_row(out, arena, "headroom", RULE_INFO,
+                arena_printf(arena, "%u of %u pieces, of all groups, have room",
+                             core->policy->headroom_wanted - core->policy->headroom_lacking,
+                             core->policy->headroom_wanted),
+                arena_strdup(arena, "all"), NULL);
     add_option_rows(core, arena, group_policy(core, group)->last_order_id, out);
     if (life->surplus > 0)
         add_row(out, arena, "surplus", RULE_INFO,

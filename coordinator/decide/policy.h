@@ -54,6 +54,7 @@ struct policy_shared {
     uint32_t waiting, helpless; // pods, as of the last look
     int64_t oldest_helpless_ms; // since when the oldest of them waits, 0: none
     int64_t waiting_cpu_millis, waiting_memory_bytes; // asked by the waiting pods
+    uint32_t headroom_wanted, headroom_lacking; // pieces, as of the last look
     struct policy_promise *promises; // open addressing by uid_hash; owned
     uint32_t promise_capacity;       // a power of two, or 0
     // scale down

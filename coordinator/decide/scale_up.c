@@ -59,10 +59,11 @@ void scale_up_consider(struct core *core)
     int64_t grace_due_ms = 0;
     look->count = policy_waiting(core, look->arena, true, &look->pods, &grace_due_ms);
     look_due_at(look, grace_due_ms);
-    if (look->count > 0) {
+    if (look->count > 0 || core->config.headroom_count > 0) {
         look_deal(look);
         look_order_for_pods(look);
         look_say_helpless(look);
+        look_order_headroom(look);
     }
     look_keep_promises(look);
     remember(look);

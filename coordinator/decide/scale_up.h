@@ -79,6 +79,8 @@ void look_keep_promises(struct look *look); // until the next look
 
 // ---- scale_up_plan.c: machines for the pods that are left
 void look_order_for_pods(struct look *look);
+// And for what --headroom keeps free; after all pods.
+void look_order_headroom(struct look *look);
 
 // ---- scale_up_miss.c: pods that nothing helps
 void look_say_helpless(struct look *look);

@@ -43,7 +43,7 @@ static void add_choice(struct planning *planning, struct size *size)
                                                .tier = size->tier};
 }
 
-static void make_wish(struct planning *planning)
+static void make_wish(struct planning *planning, const struct pod *const *pods, uint32_t count)
 {
     struct look *look = planning->look;
     planning->choices = ARENA_ARRAY(look->arena, struct choice, look->size_count + 1);
@@ -60,13 +60,10 @@ static void make_wish(struct planning *planning)
     }
     for (uint32_t i = 0; i < look->size_count; i++)
         add_choice(planning, &look->sizes[i]);
-    const struct pod **pods = ARENA_ARRAY(look->arena, const struct pod *, look->left_count + 1);
-    for (uint32_t i = 0; i < look->left_count; i++)
-        pods[i] = look->pods[look->left[i]];
     planning->wish.arena = look->arena;
     planning->wish.packing = &look->space.packing;
     planning->wish.pods = pods;
-    planning->wish.pod_count = look->left_count;
+    planning->wish.pod_count = count;
     planning->wish.choices = planning->choices;
     planning->wish.groups = planning->groups;
     planning->wish.group_count = look->candidate_count;
@@ -301,18 +298,64 @@ static void keep_the_rest(struct planning *planning)
     look->left_count = kept;
 }
 
+// False when nothing can be had.
+static bool choose(struct planning *planning, const struct pod *const *pods, uint32_t count)
+{
+    look_make_sizes(planning->look);
+    make_wish(planning, pods, count);
+    if (planning->wish.choice_count == 0)
+        return false;
+    planning->chosen = choose_machines(&planning->wish);
+    keep_what_may_come(planning);
+    return true;
+}
+
 void look_order_for_pods(struct look *look)
 {
-    if (look->left_count == 0)
-        return;
-    look_make_sizes(look);
+    const struct pod **pods = ARENA_ARRAY(look->arena, const struct pod *, look->left_count + 1);
+    for (uint32_t i = 0; i < look->left_count; i++)
+        pods[i] = look->pods[look->left[i]];
     struct planning planning = {.look = look};
-    make_wish(&planning);
-    if (planning.wish.choice_count == 0)
+    if (look->left_count == 0 || !choose(&planning, pods, look->left_count))
         return;
-    planning.chosen = choose_machines(&planning.wish);
-    keep_what_may_come(&planning);
     order_choices(&planning);
     say_free(&planning);
     keep_the_rest(&planning);
+}
+
+// ---- headroom
+
+static void order_headroom(struct planning *planning, uint32_t wanted)
+{
+    struct look *look = planning->look;
+    for (uint32_t choice = 0; choice < planning->wish.choice_count; choice++) {
+        uint32_t machines = kept_of(planning, choice);
+        struct size *size = planning->size_of[choice];
+        if (machines == 0 || (!look->write && size->ordered > 0))
+            continue; // (a dry run says one thing of a size)
+        char reason[120];
+        snprintf(reason, sizeof(reason), "headroom: %u of %u pieces have no room", planning->wish.pod_count,
+                 wanted);
+        struct decision *decision = look_order(look, size, machines, reason);
+        if (decision->option_count == 0)
+            tell_options(planning, decision);
+    }
+}
+
+void look_order_headroom(struct look *look)
+{
+    const struct core_config *config = &look->core->config;
+    struct policy_shared *policy = look->core->policy;
+    const struct pod **pods;
+    uint32_t wanted = headroom_pods(look->arena, look->core->cluster, config->headroom,
+                                    (uint32_t)config->headroom_count, &pods);
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < wanted; i++)
+        if (packing_put(&look->space.packing, pods[i], NULL) == UINT32_MAX)
+            pods[left++] = pods[i];
+    policy->headroom_wanted = wanted;
+    policy->headroom_lacking = left;
+    struct planning planning = {.look = look};
+    if (left > 0 && choose(&planning, pods, left))
+        order_headroom(&planning, wanted);
 }
