@@ -60,9 +60,9 @@ struct packing_mark {
 struct packing_mark packing_mark(struct packing *packing);
 void packing_rollback(struct packing *packing, struct packing_mark mark);
 
-// Order pods for packing: largest first (the larger share of a reference place), then by shape id, then by
-// namespace and name: a total order that does not depend on input order. Sorts in place. A resource that the
-// reference has none of counts as a whole share.
+// Order pods for packing: largest first (the largest share of a reference place), then by namespace, owner,
+// labels and name: a total order that depends neither on the order of input nor on who came first. Sorts in
+// place. A resource that the reference has none of counts as a whole share.
 void packing_order(const struct pod **pods, uint32_t count, const struct resources *reference);
 
 // Put these pods in their order, adding such template places when they are needed, at most places_max of

@@ -35,16 +35,37 @@ static double largest_share(const struct resources *request, const struct resour
     return largest;
 }
 
+static int compare_labels(const struct labels *a, const struct labels *b)
+{
+    for (uint32_t i = 0; i < a->count && i < b->count; i++) {
+        int order = strcmp(a->items[i].key, b->items[i].key);
+        if (order == 0)
+            order = strcmp(a->items[i].value, b->items[i].value);
+        if (order != 0)
+            return order;
+    }
+    return (a->count > b->count) - (a->count < b->count);
+}
+
+// By what the pods are, never by when they came: ids of shapes tell that. Pods of one shape stay together, as
+// they mostly have one owner.
+static int compare_pods(const struct pod *a, const struct pod *b)
+{
+    int order = strcmp(a->space, b->space);
+    if (order == 0 && a->controller_name != NULL && b->controller_name != NULL)
+        order = strcmp(a->controller_name, b->controller_name);
+    if (order == 0 && a->shape != b->shape)
+        order = compare_labels(&a->shape->facts.labels, &b->shape->facts.labels);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct ranked *left = a;
     const struct ranked *right = b;
     if (left->share != right->share)
         return left->share > right->share ? -1 : 1;
-    if (left->pod->shape->id != right->pod->shape->id)
-        return left->pod->shape->id < right->pod->shape->id ? -1 : 1;
-    int order = strcmp(left->pod->space, right->pod->space);
-    return order != 0 ? order : strcmp(left->pod->name, right->pod->name);
+    return compare_pods(left->pod, right->pod);
 }
 
 void packing_order(const struct pod **pods, uint32_t count, const struct resources *reference)

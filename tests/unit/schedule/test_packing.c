@@ -329,7 +329,7 @@ static void pods_are_ordered_by_their_largest_share(void **state)
     facts = make_pod("tiny-0", "", 100, MIB);
     facts.space = "a-namespace";
     pods[6] = cluster_put_pod(cluster, &facts);
-    static const char *const expected[] = {"gpu", "memory", "disk", "cpu", "tiny-a", "tiny-b", "tiny-0"};
+    static const char *const expected[] = {"gpu", "memory", "disk", "cpu", "tiny-0", "tiny-a", "tiny-b"};
     for (int turn = 0; turn < 7; turn++) {
         const struct pod *first = pods[0]; // another input order each time
         memmove(pods, pods + 1, 6 * sizeof(pods[0]));
