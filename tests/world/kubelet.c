@@ -43,6 +43,18 @@ static cJSON *new_node(struct world *world, const struct cloud_machine *machine)
     return node;
 }
 
+static void tell_volumes_max(struct world *world, const char *node_name)
+{
+    const struct api_object *node = api_find(world->api, API_NODE, "", node_name);
+    if (world->settings.volumes_max <= 0 || api_find(world->api, API_CSI_NODE, "", node_name) != NULL)
+        return;
+    cJSON *csi_node = json_of("{'metadata':{'name':'%s'},'spec':{'drivers':[{'name':'" CSI_DRIVER
+                              "','nodeID':'%s','allocatable':{'count':%d}}]}}",
+                              node_name, node_name, world->settings.volumes_max);
+    json_set(csi_node, "metadata.ownerReferences", owner_reference(node));
+    api_create(world->api, API_CSI_NODE, "", csi_node);
+}
+
 // The machine whose kubelet speaks for a node now.
 static struct cloud_machine *speaker(struct world *world, const char *node_name)
 {
@@ -124,6 +136,7 @@ void kubelet_boot(void *context, const char *identifier, int64_t number)
     struct api_answer answer = api_create(world->api, API_NODE, "", new_node(world, machine));
     assert(API_OK(answer));
     (void)answer;
+    tell_volumes_max(world, machine->node_name);
     if (number == 1)
         becomes_ready(world, machine->node_name, 1);
     else
@@ -165,17 +178,28 @@ static void pod_finishes(void *context, const char *subject, int64_t number)
     api_put(world->api, object, pod);
 }
 
+struct attaching {
+    struct world *world;
+    const char *node_name;
+};
+
+static void attach_one(void *context, const char *volume)
+{
+    const struct attaching *attaching = context;
+    char name[900];
+    snprintf(name, sizeof name, "csi-%s-%s", volume, attaching->node_name);
+    if (api_find(attaching->world->api, API_ATTACHMENT, "", name) != NULL)
+        return;
+    api_create(attaching->world->api, API_ATTACHMENT, "",
+               json_of("{'metadata':{'name':'%s'},'spec':{'attacher':'" CSI_DRIVER "','nodeName':'%s',"
+                       "'source':{'persistentVolumeName':'%s'}},'status':{'attached':true}}",
+                       name, attaching->node_name, volume));
+}
+
 static void attach(struct world *world, const cJSON *pod)
 {
-    char name[340];
-    const char *volume = use(pod, USE_VOLUME), *node_name = json_text(pod, "spec.nodeName");
-    snprintf(name, sizeof name, "csi-%s-%s", volume, node_name);
-    if (volume[0] == 0 || api_find(world->api, API_ATTACHMENT, "", name) != NULL)
-        return;
-    api_create(world->api, API_ATTACHMENT, "",
-               json_of("{'metadata':{'name':'%s'},'spec':{'attacher':'csi.vpsie.com','nodeName':'%s',"
-                       "'source':{'persistentVolumeName':'%s'}},'status':{'attached':true}}",
-                       name, node_name, volume));
+    struct attaching attaching = {world, json_text(pod, "spec.nodeName")};
+    storage_volumes(world, pod, attach_one, &attaching);
 }
 
 static void pod_starts(void *context, const char *subject, int64_t number)
@@ -233,6 +257,28 @@ static void pod_noticed(struct world *world, const struct api_change *change)
     }
 }
 
+struct use_of_volume {
+    const char *volume;
+    bool found;
+};
+
+static void is_it(void *context, const char *volume)
+{
+    struct use_of_volume *looking = context;
+    looking->found = looking->found || strcmp(looking->volume, volume) == 0;
+}
+
+static bool in_use(const struct world *world, const char *node_name, const char *volume)
+{
+    struct use_of_volume looking = {.volume = volume};
+    for (size_t i = 0; i < api_count(world->api, API_POD) && !looking.found; i++) {
+        const cJSON *pod = api_at(world->api, API_POD, i)->document->json;
+        if (!pod_is_over(pod) && strcmp(json_text(pod, "spec.nodeName"), node_name) == 0)
+            storage_volumes(world, pod, is_it, &looking);
+    }
+    return looking.found;
+}
+
 // Nobody uses the volume on that node any more: it is detached. From a dead machine it takes six minutes
 // more, as Kubernetes' attach-detach controller has it.
 static void detach(void *context, const char *name, int64_t number)
@@ -242,18 +288,23 @@ static void detach(void *context, const char *name, int64_t number)
     if (attachment == NULL)
         return;
     const cJSON *spec = json_key(attachment->document->json, "spec");
-    for (size_t i = 0; i < api_count(world->api, API_POD); i++) {
-        const cJSON *pod = api_at(world->api, API_POD, i)->document->json;
-        if (!pod_is_over(pod) && strcmp(json_text(pod, "spec.nodeName"), json_text(spec, "nodeName")) == 0 &&
-            strcmp(use(pod, USE_VOLUME), json_text(spec, "source.persistentVolumeName")) == 0)
-            return;
-    }
+    if (in_use(world, json_text(spec, "nodeName"), json_text(spec, "source.persistentVolumeName")))
+        return;
     if (number == 0 && speaker(world, json_text(spec, "nodeName")) == NULL) {
         world_after(world, 360000, detach, world, name, 1);
         return;
     }
     AUTOFREE char *kept = xstrdup(name);
     api_delete(world->api, API_ATTACHMENT, "", kept, (struct api_preconditions){0}, 0);
+}
+
+static void detach_later(void *context, const char *volume)
+{
+    const struct attaching *attaching = context;
+    char name[900];
+    snprintf(name, sizeof name, "csi-%s-%s", volume, attaching->node_name);
+    world_after(attaching->world, world_draw(attaching->world, attaching->world->settings.detach), detach,
+                attaching->world, name, 0);
 }
 
 void kubelet_noticed(struct world *world, const struct api_change *change)
@@ -263,12 +314,9 @@ void kubelet_noticed(struct world *world, const struct api_change *change)
     if (change->type != API_DELETED)
         pod_noticed(world, change);
     const cJSON *pod = change->now->json;
-    if (use(pod, USE_VOLUME)[0] == 0 || json_text(pod, "spec.nodeName")[0] == 0 ||
-        (change->type != API_DELETED && !pod_is_over(pod)))
-        return;
-    char name[340];
-    snprintf(name, sizeof name, "csi-%s-%s", use(pod, USE_VOLUME), json_text(pod, "spec.nodeName"));
-    world_after(world, world_draw(world, world->settings.detach), detach, world, name, 0);
+    struct attaching attaching = {world, json_text(pod, "spec.nodeName")};
+    if (attaching.node_name[0] != 0 && (change->type == API_DELETED || pod_is_over(pod)))
+        storage_volumes(world, pod, detach_later, &attaching);
 }
 
 // ----------------------------------------------------------------------------------------------- fate

@@ -26,6 +26,21 @@ void add_namespace(struct world *world, const char *name)
          json_of("{'metadata':{'name':'%s','labels':{'kubernetes.io/metadata.name':'%s'}}}", name, name));
 }
 
+void add_storage_class(struct world *world, const char *name, bool waits)
+{
+    make(world, API_STORAGE_CLASS, "",
+         json_of("{'metadata':{'name':'%s'},'provisioner':'" CSI_DRIVER "','volumeBindingMode':'%s'}", name,
+                 waits ? "WaitForFirstConsumer" : "Immediate"));
+}
+
+void add_claim(struct world *world, const char *space, const char *name, const char *class_name)
+{
+    make(world, API_CLAIM, space_of(space),
+         json_of("{'metadata':{'name':'%s'},'spec':{'storageClassName':'%s','accessModes':['ReadWriteOnce'],"
+                 "'resources':{'requests':{'storage':'1Gi'}}}}",
+                 name, class_name));
+}
+
 // ----------------------------------------------------------------------------------------- pods' doings
 
 static void set_use(cJSON *annotations, const char *key, int64_t value)

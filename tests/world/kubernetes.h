@@ -39,6 +39,9 @@ struct workload {
 #define USE_RUN_SECONDS USE_PREFIX "run-seconds"
 
 void add_namespace(struct world *world, const char *name);
+// Of CSI_DRIVER. `waits`: WaitForFirstConsumer.
+void add_storage_class(struct world *world, const char *name, bool waits);
+void add_claim(struct world *world, const char *space, const char *name, const char *class_name);
 void add_deployment(struct world *world, const struct workload *workload);
 void scale_deployment(struct world *world, const char *space, const char *name, int32_t replicas);
 void add_daemonset(struct world *world, const struct workload *workload);

@@ -9,12 +9,18 @@
 void scheduler_run(struct world *world);
 void workloads_run(struct world *world); // Deployments, ReplicaSets, DaemonSets, Jobs, orphans
 void budgets_run(struct world *world);
+void storage_run(struct world *world);        // claims and volumes
 void node_lifecycle_run(struct world *world); // taints of nodes that are not Ready
 void node_lifecycle_noticed(struct world *world, const struct api_change *change); // PodGC
 
 // Kubelets: one per machine, known by the machine's identifier.
 void kubelet_boot(void *world, const char *identifier, int64_t number);
 void kubelet_noticed(struct world *world, const struct api_change *change);
+
+// The PersistentVolumes that a pod has attached where it runs: of its bound claims, and the one that its
+// annotation USE_VOLUME names.
+void storage_volumes(const struct world *world, const cJSON *pod, void (*each)(void *, const char *),
+                     void *context);
 
 // ---- pods, as all of them see pods
 bool pod_is_over(const cJSON *pod);    // phase Succeeded or Failed

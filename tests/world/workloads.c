@@ -206,6 +206,8 @@ void workloads_run(struct world *world)
 {
     collect(world, API_REPLICASET);
     collect(world, API_POD);
+    collect(world, API_CLAIM);
+    collect(world, API_CSI_NODE);
     collect(world, API_VPSIENODE);
     run_deployments(world);
     AUTOLIST struct api_list sets = api_snapshot(world->api, API_REPLICASET, NULL);

@@ -53,6 +53,7 @@ static void controllers_wake(void *context, const char *subject, int64_t number)
     world->controllers_due = false;
     node_lifecycle_run(world);
     workloads_run(world);
+    storage_run(world);
     budgets_run(world);
 }
 
@@ -70,7 +71,9 @@ static void noticed(void *context, const struct api_change *change)
     node_lifecycle_noticed(world, change);
     if (!matters(change->kind))
         return;
-    bool scheduling = change->kind == API_POD || change->kind == API_NODE;
+    bool scheduling = change->kind == API_POD || change->kind == API_NODE || change->kind == API_CLAIM ||
+                      change->kind == API_VOLUME || change->kind == API_CSI_NODE ||
+                      change->kind == API_STORAGE_CLASS;
     if (scheduling && !world->scheduler_due) {
         world->scheduler_due = true;
         world_after(world, world_draw(world, world->settings.scheduler), scheduler_wakes, world, "", 0);

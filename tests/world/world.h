@@ -11,6 +11,7 @@
 #include "tests/world/random.h"
 #include "tests/world/timers.h"
 
+#define CSI_DRIVER     "csi.vpsie.com"
 #define WORLD_START_MS 1700000000000 // 2023-11-14T22:13:20Z
 
 struct span { // a duration drawn anew each time, both ends included
@@ -49,6 +50,7 @@ struct world_settings {
     struct span controllers; // something changed → the controllers have looked
     int64_t node_grace_ms;   // kubelet silent → Ready Unknown
     int64_t pod_gc_ms;       // Node object gone → its pods gone
+    int32_t volumes_max;     // of CSI_DRIVER on a node, told by its CSINode; 0: no CSINode
     int64_t status_every_ms; // a kubelet's heartbeat in its Node's status; 0: none
 };
 struct world_settings world_settings_default(uint64_t seed);

@@ -103,6 +103,60 @@ static void a_node_whose_pods_may_go_nowhere_else_stays(void **state)
     tale_end(sim);
 }
 
+// ---- volumes
+
+#define EPHEMERAL                                                                                            \
+    "'volumes':[{'name':'data','ephemeral':{'volumeClaimTemplate':{'spec':{'storageClassName':'fast',"       \
+    "'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}}}}}}]"
+
+static void pods_with_volumes_get_as_many_machines_as_can_attach_them(void **state)
+{
+    (void)state;
+    struct sim_settings settings = sim_settings_default(7);
+    settings.world.volumes_max = 2;
+    struct sim *sim = tale_begin_with(&settings, 1, 10);
+    add_storage_class(sim_world(sim), "fast", true);
+    tale_until_machines(sim, 1, MINUTES(10)); // a live node says what others like it can attach
+    tale_run(sim, MINUTES(3));
+    deploy(sim, "web", 5, EPHEMERAL);
+    served_by(sim, 5, 3);
+    tale_assert(sim, api_count(sim_world(sim)->api, API_CLAIM) == 5);
+    tale_assert(sim, api_count(sim_world(sim)->api, API_ATTACHMENT) == 5);
+    tale_end(sim);
+}
+
+static void a_claim_that_nobody_binds_buys_nothing(void **state)
+{
+    (void)state;
+    struct sim *sim = tale_begin(8, 0, 10);
+    add_storage_class(sim_world(sim), "fast", true);
+    deploy(sim, "web", 1, "'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'not-there'}}]");
+    tale_run(sim, MINUTES(15));
+    tale_assert(sim, sim_sent(sim, COMMAND_VPSIE_ADD_MACHINE) == 0);
+    add_claim(sim_world(sim), NULL, "not-there", "fast"); // now it is
+    served_by(sim, 1, 1);
+    tale_end(sim);
+}
+
+// The volume lingers on the old node for a while; nothing is deleted under it.
+static void a_pod_with_a_volume_moves_with_it(void **state)
+{
+    (void)state;
+    struct sim *sim = tale_begin(9, 0, 10);
+    add_storage_class(sim_world(sim), "fast", false);
+    add_claim(sim_world(sim), NULL, "data", "fast");
+    deploy(sim, "web", 1, "'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'data'}}]");
+    tale_deploy(sim, "filler", 5); // two machines
+    tale_until_ready(sim, "web", 1, MINUTES(10));
+    tale_until_ready(sim, "filler", 5, MINUTES(10));
+    scale_deployment(sim_world(sim), "default", "filler", 1);
+    tale_until_machines(sim, 1, MINUTES(60)); // both pods fit on one
+    tale_until_ready(sim, "web", 1, MINUTES(10));
+    tale_run(sim, MINUTES(3));
+    tale_assert(sim, api_count(sim_world(sim)->api, API_ATTACHMENT) == 1);
+    tale_end(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +166,9 @@ int main(void)
         cmocka_unit_test(pods_that_want_the_same_port_of_the_host_get_a_machine_each),
         cmocka_unit_test(pods_that_want_company_are_bought_for_together),
         cmocka_unit_test(a_node_whose_pods_may_go_nowhere_else_stays),
+        cmocka_unit_test(pods_with_volumes_get_as_many_machines_as_can_attach_them),
+        cmocka_unit_test(a_claim_that_nobody_binds_buys_nothing),
+        cmocka_unit_test(a_pod_with_a_volume_moves_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
