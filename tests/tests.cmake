@@ -23,6 +23,8 @@ function(vpsie_fuzz name file corpus_dir)
 endfunction()
 
 vpsie_fuzz(wire tests/fuzz/fuzz_wire.c tests/fuzz/corpus/wire common)
+vpsie_fuzz(texts tests/fuzz/fuzz_texts.c tests/fuzz/corpus/texts common)
+vpsie_fuzz(fleet tests/fuzz/fuzz_fleet.c tests/fuzz/corpus/fleet fleet)
 vpsie_fuzz(agent_parsers tests/fuzz/fuzz_agent_parsers.c tests/fuzz/corpus/agent_parsers agentlib)
 vpsie_fuzz(vpsie_answers tests/fuzz/fuzz_vpsie_answers.c tests/fuzz/corpus/vpsie_answers vpsie)
 vpsie_fuzz(cron tests/fuzz/fuzz_cron.c tests/fuzz/corpus/cron decide)
