@@ -310,6 +310,26 @@ static void add_size_rows(struct core *core, struct arena *arena, struct group *
     growth->room = 0;
 }
 
+static void add_use_row(struct core *core, struct arena *arena, struct group *group, struct explanation *out)
+{
+    struct group_use use = policy_group_use(core, group, NULL);
+    int64_t since_ms = group_policy(core, group)->busy_since_ms;
+    char since[32] = "", window[32];
+    if (since_ms != 0)
+        policy_duration(since, sizeof(since), core->now_ms - since_ms);
+    policy_duration(window, sizeof(window), group->facts.scale_up.stabilization_seconds * 1000);
+    char *saw = arena_printf(arena, "cpu %.0f%% memory %.0f%%%s%s", use.cpu, use.memory,
+                             since_ms != 0 ? ", above for " : "", since);
+    if (use.cpu < 0 && use.memory < 0)
+        saw =
+            arena_printf(arena, "not known: %u of %u agents are silent", use.silent, use.nodes + use.silent);
+    add_row(out, arena, "measured use", RULE_INFO, saw,
+            arena_printf(arena, "a machine more at cpu %d%% or memory %d%% for %s",
+                         group->facts.scale_up.cpu_threshold_percent,
+                         group->facts.scale_up.memory_threshold_percent, window),
+            NULL);
+}
+
 bool explain_group(struct core *core, struct arena *arena, const char *name, struct explanation *out)
 {
     struct group *group = cluster_group(core->cluster, NULL, name);
@@ -328,6 +348,7 @@ bool explain_group(struct core *core, struct arena *arena, const char *name, str
             arena_printf(arena, "%d-%d", group->facts.min_nodes, group->facts.max_nodes), NULL);
     add_row(out, arena, "pods waiting", RULE_INFO,
             arena_printf(arena, "%u", group_policy(core, group)->pending), arena_strdup(arena, ""), NULL);
+    add_use_row(core, arena, group, out);
     if (core->config.headroom_count > 0)
         add_row(out, arena, "headroom", RULE_INFO,
                 arena_printf(arena, "%u of %u pieces, of all groups, have room",

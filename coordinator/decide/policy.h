@@ -34,8 +34,9 @@ struct policy_unfit {
     int64_t until_ms;
 };
 
-// Which machine on its way is meant for a waiting pod: the n-th of a decision. Kept from look to look, whatever
-// becomes of the pod meanwhile, so that what was packed tightly once does not have to be found again.
+// Which machine on its way is meant for a waiting pod: the n-th of a decision. Kept from look to look,
+// whatever becomes of the pod meanwhile, so that what was packed tightly once does not have to be found
+// again.
 struct policy_promise {
     uint64_t uid_hash; // 0: free
     uint64_t decision_id;
@@ -54,9 +55,10 @@ struct policy_shared {
     uint32_t waiting, helpless; // pods, as of the last look
     int64_t oldest_helpless_ms; // since when the oldest of them waits, 0: none
     int64_t waiting_cpu_millis, waiting_memory_bytes; // asked by the waiting pods
-    uint32_t headroom_wanted, headroom_lacking; // pieces, as of the last look
-    struct policy_promise *promises; // open addressing by uid_hash; owned
-    uint32_t promise_capacity;       // a power of two, or 0
+    int64_t use_next_ms;                              // groups' measured use is looked at
+    uint32_t headroom_wanted, headroom_lacking;       // pieces, as of the last look
+    struct policy_promise *promises;                  // open addressing by uid_hash; owned
+    uint32_t promise_capacity;                        // a power of two, or 0
     // scale down
     int64_t shrink_next_ms;  // not before
     int64_t shrink_due_ms;   // a time at which a rule passes by itself
@@ -89,6 +91,7 @@ struct group_moves {
     int64_t next_ms;       // nothing changes before by itself
     int64_t looked_ms;     // groups take turns
     int64_t replace_next_ms;
+    bool said_in_vain; // that replacing would not help
     int64_t moved_ms;                             // the last consolidation, 0: none in this term
     int64_t moved_cpu_millis, moved_memory_bytes; // what all pods asked for then
     int64_t workload_at_ms;                       // when they were compared last
@@ -106,8 +109,17 @@ struct policy_order {
     uint64_t dry_id;
 };
 
+struct group_sums { // over the group's machines in service
+    int64_t at_ms;
+    double cpu_used, cpu, memory_used, memory;
+    uint32_t nodes, silent; // heard, and not
+    uint32_t ready;         // life_counts() then
+};
+
 // One allocation, no pointers to free: hangs on group_life->private_state.
 struct group_life_private {
+    struct group_sums sums;
+    int64_t busy_since_ms;    // measured use has been above a threshold of scaleUpPolicy since, 0: it is not
     uint32_t pending;         // waiting pods this group would serve, or that it is nearest to serve
     uint32_t limited;         // of those: that only a limit of the group keeps waiting
     int64_t pending_since_ms; // of the oldest
@@ -244,6 +256,20 @@ struct node_fit {
     char needed[160]; // a waiting pod that counts on this node, "" when none
 };
 struct node_fit policy_node_fit(struct core *core, struct node *node, struct arena *arena);
+
+// ---- what a group really uses (group_use.c)
+
+struct group_use {
+    double cpu, memory; // percent of all machines in service; < 0: not known (an agent is silent)
+    uint32_t nodes, silent;
+};
+// `without`: as it would be if the others did this node's work, too; NULL: as it is.
+struct group_use policy_group_use(struct core *core, struct group *group, const struct node *without);
+bool policy_use_is_high(const struct group *group,
+                        const struct group_use *use);              // a threshold of scaleUpPolicy
+int64_t policy_use_due_ms(struct core *core, struct group *group); // when it gets a machine for it; 0: not
+void policy_follow_use(struct core *core);                         // every step, cheap
+void policy_say_use(const struct group *group, const struct group_use *use, char *buffer, size_t bytes);
 
 // ---- money
 

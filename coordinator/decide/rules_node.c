@@ -430,6 +430,26 @@ static void rule_verdict(struct node_case *seen, struct answer *answer)
 #define TOGETHER false
 #define ALWAYS   false
 #define SETTLES  true
+// Else the group would get a machine for its use as soon as this one is gone.
+static void rule_group_use(struct node_case *seen, struct answer *answer)
+{
+    answer->verdict = RULE_PASS;
+    if (seen->group == NULL || !seen->group->facts.scale_up.enabled) {
+        ANSWER_SAY(answer, saw, "not asked");
+        ANSWER_SAY(answer, limit, "none");
+        return;
+    }
+    struct group_use use = policy_group_use(seen->core, seen->group, seen->node);
+    if (policy_use_is_high(seen->group, &use))
+        answer->verdict = RULE_WAITS;
+    ANSWER_SAY(answer, saw, "cpu %.0f%% memory %.0f%% without it", use.cpu < 0 ? 0 : use.cpu,
+               use.memory < 0 ? 0 : use.memory);
+    ANSWER_SAY(answer, limit, "%d%% and %d%%, where it grows",
+               seen->group->facts.scale_up.cpu_threshold_percent,
+               seen->group->facts.scale_up.memory_threshold_percent);
+    ANSWER_SAY(answer, change, "passes when the group's measured use falls");
+}
+
 const struct node_rule NODE_RULES[] = {
     {"managed", rule_managed, ALONE, ANY, ALWAYS},
     {"in service", rule_in_service, ALONE, ANY, ALWAYS},
@@ -460,5 +480,6 @@ const struct node_rule NODE_RULES[] = {
     {"this coordinator", rule_own_pod, TOGETHER, ANY, ALWAYS},
     {"budget for disturbance", rule_disruption, TOGETHER, ANY, ALWAYS},
     {"group minimum", rule_minimum, TOGETHER, IDLE, ALWAYS},
+    {"group's use", rule_group_use, TOGETHER, IDLE, ALWAYS},
 };
 const uint32_t NODE_RULE_COUNT = sizeof(NODE_RULES) / sizeof(NODE_RULES[0]);

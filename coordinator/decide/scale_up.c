@@ -52,7 +52,10 @@ static struct look *look_begin(struct core *core)
 
 void scale_up_consider(struct core *core)
 {
-    if (!core->synced || !core->leading || !core->taken_over || !look_due(core))
+    if (!core->synced || !core->leading || !core->taken_over)
+        return;
+    policy_follow_use(core);
+    if (!look_due(core))
         return;
     struct look *look = look_begin(core);
     meet_minimums(look);
@@ -65,6 +68,7 @@ void scale_up_consider(struct core *core)
         look_say_helpless(look);
         look_order_headroom(look);
     }
+    look_order_for_use(look);
     look_keep_promises(look);
     remember(look);
 }
@@ -207,6 +211,31 @@ static void meet_minimum(struct look *look, struct candidate *candidate)
     snprintf(reason, sizeof(reason), "minNodes asks for %u, there %s %u", minimum, have == 1 ? "is" : "are",
              have);
     look_order(look, size, least_of(minimum - have, look_room(look, size)), reason);
+}
+
+// One machine at a time; what it takes off the others shows when it is in service.
+void look_order_for_use(struct look *look)
+{
+    for (uint32_t i = 0; i < look->candidate_count && look->write; i++) {
+        struct candidate *candidate = &look->candidates[i];
+        int64_t due_ms = policy_use_due_ms(look->core, candidate->group);
+        if (due_ms == 0 || due_ms > look->core->now_ms || candidate->ordered > 0 ||
+            life_counts(look->core, candidate->group).coming > 0)
+            continue;
+        struct size *size = look_size_in_use(look, candidate);
+        if (size == NULL)
+            continue;
+        struct group_life_private *policy = group_policy(look->core, candidate->group);
+        struct group_use use = policy_group_use(look->core, candidate->group, NULL);
+        char reason[160], words[100], since[32];
+        if (!policy_use_is_high(candidate->group, &use))
+            continue;
+        policy_say_use(candidate->group, &use, words, sizeof(words));
+        policy_duration(since, sizeof(since), look->core->now_ms - policy->busy_since_ms);
+        snprintf(reason, sizeof(reason), "%s, for %s", words, since);
+        policy->busy_since_ms = 0;
+        look_order(look, size, 1, reason);
+    }
 }
 
 static void meet_minimums(struct look *look)

@@ -65,6 +65,7 @@ void look_list_sizes(struct look *look);
 // The same with templates: only once something is to be planned.
 void look_make_sizes(struct look *look);
 // The size for a machine that no pod asks for; NULL when none is to be had.
+struct size *look_size_in_use(struct look *look, struct candidate *candidate); // of most of its machines
 struct size *look_size_for_minimum(struct look *look, struct candidate *candidate);
 const char *look_size_name(struct look *look, const struct size *size);
 
@@ -81,6 +82,9 @@ void look_keep_promises(struct look *look); // until the next look
 void look_order_for_pods(struct look *look);
 // And for what --headroom keeps free; after all pods.
 void look_order_headroom(struct look *look);
+
+// And for groups whose measured use stays above their thresholds.
+void look_order_for_use(struct look *look);
 
 // ---- scale_up_miss.c: pods that nothing helps
 void look_say_helpless(struct look *look);

@@ -129,6 +129,17 @@ const char *look_size_name(struct look *look, const struct size *size)
     return name[0] != '\0' ? name : arena_printf(look->arena, "%lld", (long long)size->size_id);
 }
 
+struct size *look_size_in_use(struct look *look, struct candidate *candidate)
+{
+    int64_t in_use = size_in_use(look, candidate);
+    for (uint32_t i = 0; i < candidate->size_count && in_use != 0; i++) {
+        struct size *size = &look->sizes[candidate->first_size + i];
+        if (size->size_id == in_use && look_room(look, size) > 0)
+            return size;
+    }
+    return look_size_for_minimum(look, candidate);
+}
+
 struct size *look_size_for_minimum(struct look *look, struct candidate *candidate)
 {
     struct size *best = NULL;
