@@ -45,8 +45,8 @@ void kubelets_stop(struct kubelets *kubelets);
 // Asks the coordinator that leads (`standby`: one that does not) as `kubectl exec` would; its words and the
 // exit status in `out`. -1 when there is none.
 int kubelets_ask(struct kubelets *kubelets, bool standby, const char *const *words, struct text *out);
-// The same for `check`, with the flags and the ServiceAccount of the leader's pod.
-int kubelets_check(struct kubelets *kubelets, struct text *out);
+// The same for `check`, with the flags and the ServiceAccount of the pod.
+int kubelets_check(struct kubelets *kubelets, bool standby, struct text *out);
 // Agents that run.
 int kubelets_agents(struct kubelets *kubelets);
 // The address of some coordinator that runs, in turn; false while none does.

@@ -310,11 +310,11 @@ int kubelets_ask(struct kubelets *kubelets, bool standby, const char *const *wor
     return find_coordinator(kubelets, standby, &program) ? ask(kubelets, &program, words, out) : -1;
 }
 
-int kubelets_check(struct kubelets *kubelets, struct text *out)
+int kubelets_check(struct kubelets *kubelets, bool standby, struct text *out)
 {
     struct kubelet_program program;
     text_clear(out);
-    if (!find_coordinator(kubelets, false, &program)) {
+    if (!find_coordinator(kubelets, standby, &program)) {
         return -1;
     }
     const struct stage *stage = kubelets->cluster->stage;

@@ -9,80 +9,12 @@
 
 #include "common/clock.h"
 #include "coordinator/kube/permissions.h"
-#include "tests/manifests/cluster/kubelets.h"
+#include "tests/manifests/cluster/story.h"
 #include "tests/manifests/objects.h"
 #include "tests/support/certificates.h"
 #include "tests/world/json.h"
 
-#define SOURCE          VPSIE_SOURCE_DIR
-#define WAIT_LIMIT_MS   120000
-#define NOT_POSSIBLE    77 // as the shell's tests say it: skipped
 #define AUDIT_BYTES_MAX (256u << 20)
-#define VPSIE_TOKEN     "vpsie-token-of-the-test-world"
-
-static struct stage *stage;
-static struct cluster cluster;
-static struct kubelets kubelets;
-static struct cluster_client client;
-
-static int begin(void **state)
-{
-    (void)state;
-    struct stage_options options = stage_options_quick("cluster");
-    options.with_agents = false;
-    stage = stage_create(&options);
-    cluster_start(&cluster, stage);
-    kubelets_start(&kubelets, &cluster);
-    cluster_client_open(&client, &cluster);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    cluster_client_close(&client);
-    kubelets_stop(&kubelets);
-    cluster_stop(&cluster);
-    int bad_ends = stage_destroy(stage, getenv("VPSIE_KEEP_STAGE") != NULL) + atomic_load(&kubelets.bad_ends);
-    return bad_ends == 0 ? 0 : -1;
-}
-
-#define assert_kubectl(out, ...)                                                                             \
-    do {                                                                                                     \
-        int status_ = cluster_kubectl(&cluster, out, __VA_ARGS__);                                           \
-        if (status_ != 0) {                                                                                  \
-            fail_msg("kubectl: exit status %d: %s", status_, text_get(out));                                 \
-        }                                                                                                    \
-    } while (0)
-
-#define assert_has(out, words)                                                                               \
-    do {                                                                                                     \
-        if (strstr(text_get(out), words) == NULL) {                                                          \
-            fail_msg("no \"%s\" in:\n%s", words, text_get(out));                                             \
-        }                                                                                                    \
-    } while (0)
-
-static void wait_for(const char *what, bool (*condition)(void))
-{
-    for (int64_t until_ms = clock_monotonic_ms() + WAIT_LIMIT_MS; !condition(); clock_sleep_ms(200)) {
-        if (clock_monotonic_ms() >= until_ms) {
-            AUTOTEXT struct text out = {0};
-            kubelets_ask(&kubelets, false, (const char *const[]){"status", NULL}, &out);
-            print_message("%s\n", text_get(&out));
-            cluster_kubectl(&cluster, &out, "get nodes,pods,ng,vn -A");
-            print_message("%s\n", text_get(&out));
-            kubelets_print_logs(&kubelets);
-            fail_msg("waited in vain: %s", what);
-        }
-    }
-}
-
-static void apply(const char *name, const char *text, struct text *out)
-{
-    AUTOFREE char *path = xprintf("%s/%s.yaml", stage->dir, name);
-    certificates_write(path, text);
-    assert_kubectl(out, "apply -f %s", path);
-}
 
 // ---------------------------------------------------------------------------------------------- manifests
 
@@ -98,33 +30,17 @@ static void the_api_server_takes_every_overlay_without_a_warning(void **state)
     }
 }
 
-// Each line of a command's output is in the document, as the document shows output.
-static void assert_documented(const struct text *out, const char *file)
-{
-    AUTOTEXT struct text document = {0};
-    AUTOFREE char *path = xprintf(SOURCE "/docs/%s", file);
-    assert_int_equal(text_read_file(path, 1 << 20, &document, NULL), 0);
-    AUTOFREE char *copy = xstrdup(text_get(out));
-    char *rest = copy;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        AUTOFREE char *shown = xprintf("\n    %s\n", line);
-        if (*line != '\0' && strstr(text_get(&document), shown) == NULL) {
-            fail_msg("%s does not show: %s", file, line);
-        }
-    }
-}
-
 static void the_credentials_and_the_programs_are_installed_with_the_words_of_the_document(void **state)
 {
     (void)state;
     AUTOTEXT struct text out = {0};
     assert_kubectl(&out,
-                   "-n kube-system create secret generic vpsie-secret --from-literal=token=" VPSIE_TOKEN
+                   "-n kube-system create secret generic vpsie-secret --from-literal=token=" STORY_VPSIE_TOKEN
                    " --from-literal=url=https://localhost:%d/apps/v2",
-                   https_port(stage->vpsie_server));
-    assert_documented(&out, "install.md");
+                   https_port(story.stage->vpsie_server));
+    story_assert_documented(&out, "install.md");
     assert_kubectl(&out, "apply -k " SOURCE "/deploy/overlays/small");
-    assert_documented(&out, "install.md");
+    story_assert_documented(&out, "install.md");
     assert_has(&out, "networkpolicy.networking.k8s.io/vpsie-coordinator created");
 }
 
@@ -153,7 +69,8 @@ static void samples_are_taken_and_wrong_objects_are_refused_for_the_reason_that_
     assert_kubectl(&out,
                    "create --dry-run=server -f " SOURCE "/deploy/samples -f " SOURCE "/tests/manifests/good");
     assert_int_not_equal(
-        cluster_kubectl(&cluster, &out, "create --dry-run=server -f " SOURCE "/tests/manifests/wrong"), 0);
+        cluster_kubectl(&story.cluster, &out, "create --dry-run=server -f " SOURCE "/tests/manifests/wrong"),
+        0);
     assert_null(strstr(text_get(&out), "created (server dry run)"));
     AUTOTEXT struct text plain = {0};
     append_without_quotes(&plain, text_get(&out));
@@ -187,8 +104,8 @@ static bool may(const char *user, const struct question *question)
                 question->space, question->name);
     AUTOFREE char *body = cJSON_PrintUnformatted(review);
     int status = 0;
-    AUTOJSON cJSON *answer =
-        cluster_ask(&client, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body, &status);
+    AUTOJSON cJSON *answer = cluster_ask(&story.client, "POST",
+                                         "/apis/authorization.k8s.io/v1/subjectaccessreviews", body, &status);
     assert_int_equal(status, 201);
     return json_true(answer, "status.allowed");
 }
@@ -256,59 +173,15 @@ static void and_nothing_that_it_does_not(void **state)
 
 // ---------------------------------------------------------------------------------------------- life
 
-// What the coordinator that leads says of itself.
-static bool leader_is(const char *state)
-{
-    AUTOTEXT struct text out = {0};
-    if (kubelets_ask(&kubelets, false, (const char *const[]){"status", "-o", "json", NULL}, &out) != 0) {
-        return false;
-    }
-    AUTOJSON cJSON *reply = cJSON_Parse(text_get(&out));
-    return strcmp(json_text(reply, "state"), state) == 0;
-}
-
-static bool only_watches(void)
-{
-    return leader_is("DRY RUN");
-}
-
-static bool acts(void)
-{
-    return leader_is("ACTING");
-}
-
-static bool one_stands_by(void)
-{
-    AUTOTEXT struct text out = {0};
-    return kubelets_ask(&kubelets, true, (const char *const[]){"status", NULL}, &out) == 0;
-}
-
-static int count_listed(const char *path)
-{
-    AUTOJSON cJSON *list = cluster_ask(&client, "GET", path, NULL, NULL);
-    return cJSON_GetArraySize(json_at(list, "items"));
-}
-
-static bool agents_are_heard(void)
-{
-    AUTOTEXT struct text out = {0};
-    if (kubelets_ask(&kubelets, false, (const char *const[]){"status", "-o", "json", NULL}, &out) != 0) {
-        return false;
-    }
-    AUTOJSON cJSON *reply = cJSON_Parse(text_get(&out));
-    int nodes = count_listed("/api/v1/nodes");
-    return nodes > 0 && json_number(reply, "agents.heard", 0) == nodes;
-}
-
 static void a_first_installation_watches_and_its_agents_are_believed(void **state)
 {
     (void)state;
     AUTOTEXT struct text out = {0};
-    wait_for("a coordinator that leads and only watches", only_watches);
-    wait_for("another that stands by", one_stands_by);
-    wait_for("an agent on each node, by its token", agents_are_heard);
+    story_wait("a coordinator that leads and only watches", story_only_watches);
+    story_wait("another that stands by", story_one_stands_by);
+    story_wait("an agent on each node, by its token", story_agents_are_heard);
     assert_kubectl(&out, "-n kube-system rollout status deploy/vpsie-coordinator --timeout=60s");
-    assert_documented(&out, "install.md");
+    story_assert_documented(&out, "install.md");
     assert_kubectl(&out, "-n kube-system rollout status ds/vpsie-agent --timeout=60s");
     assert_has(&out, "daemon set \"vpsie-agent\" successfully rolled out");
 }
@@ -325,8 +198,8 @@ static void apply_group(void)
         "  scaleUpPolicy: {stabilizationWindowSeconds: 1}\n"
         "  scaleDownPolicy: {stabilizationWindowSeconds: 2, cooldownSeconds: 1}\n",
         STAGE_DATACENTER, STAGE_CLUSTER);
-    apply("group", text_get(&group), &out);
-    assert_documented(&out, "install.md");
+    story_apply("group", text_get(&group), &out);
+    story_assert_documented(&out, "install.md");
 }
 
 static void check_finds_nothing_wrong(void **state)
@@ -337,7 +210,7 @@ static void check_finds_nothing_wrong(void **state)
                                        "offers",      "quota",       "agents"};
     AUTOTEXT struct text out = {0};
     apply_group();
-    int status = kubelets_check(&kubelets, &out);
+    int status = kubelets_check(&story.kubelets, false, &out);
     print_message("%s", text_get(&out));
     assert_int_equal(status, 0);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -351,44 +224,39 @@ static void leftovers_of_the_predecessor_stop_everything_until_they_are_removed_
 {
     (void)state;
     AUTOTEXT struct text out = {0};
-    apply("hooks",
-          "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\n"
-          "metadata: {name: " PERMISSION_HOOK_WEBHOOK
-          "}\nwebhooks:\n- name: nodegroups.autoscaler.vpsie.com\n"
-          "  admissionReviewVersions: [v1]\n  sideEffects: None\n  failurePolicy: Fail\n  timeoutSeconds: 1\n"
-          "  clientConfig: {service: {name: vpsie-autoscaler-webhook, namespace: kube-system}}\n"
-          "  rules:\n  - {apiGroups: [autoscaler.vpsie.com], apiVersions: [v1alpha1], operations: [UPDATE],\n"
-          "     resources: [nodegroups]}\n",
-          &out);
-    assert_int_equal(kubelets_check(&kubelets, &out), 1);
+    story_apply(
+        "hooks",
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\n"
+        "metadata: {name: " PERMISSION_HOOK_WEBHOOK "}\nwebhooks:\n- name: nodegroups.autoscaler.vpsie.com\n"
+        "  admissionReviewVersions: [v1]\n  sideEffects: None\n  failurePolicy: Fail\n  timeoutSeconds: 1\n"
+        "  clientConfig: {service: {name: vpsie-autoscaler-webhook, namespace: kube-system}}\n"
+        "  rules:\n  - {apiGroups: [autoscaler.vpsie.com], apiVersions: [v1alpha1], operations: [UPDATE],\n"
+        "     resources: [nodegroups]}\n",
+        &out);
+    assert_int_equal(kubelets_check(&story.kubelets, false, &out), 1);
     assert_has(&out, "WRONG  predecessor   " PERMISSION_HOOK_WEBHOOK);
     assert_has(&out, "fix: kubectl delete validatingwebhookconfiguration " PERMISSION_HOOK_WEBHOOK);
-    assert_int_not_equal(cluster_kubectl(&cluster, &out, "-n kube-system annotate ng general a=b"), 0);
+    assert_int_not_equal(cluster_kubectl(&story.cluster, &out, "-n kube-system annotate ng general a=b"), 0);
     assert_kubectl(&out, "delete validatingwebhookconfiguration " PERMISSION_HOOK_WEBHOOK);
-    assert_int_equal(kubelets_check(&kubelets, &out), 0);
-}
-
-static struct stage_counts counted(void)
-{
-    struct stage_counts counts = stage_count(stage);
-    return counts;
+    assert_int_equal(kubelets_check(&story.kubelets, false, &out), 0);
 }
 
 static bool minimum_is_there(void)
 {
-    return counted().machines == 1 && count_listed("/api/v1/nodes") == 2 &&
-           count_listed("/apis/autoscaler.vpsie.com/v1alpha1/vpsienodes") == 1 && agents_are_heard();
+    return story_counts().machines == 1 && story_count_listed("/api/v1/nodes") == 2 &&
+           story_count_listed("/apis/autoscaler.vpsie.com/v1alpha1/vpsienodes") == 1 &&
+           story_agents_are_heard();
 }
 
 static void nothing_is_ordered_until_somebody_says_resume(void **state)
 {
     (void)state;
     AUTOTEXT struct text out = {0};
-    assert_int_equal(counted().machines, 0);
-    assert_int_equal(kubelets_ask(&kubelets, false, (const char *const[]){"resume", NULL}, &out), 0);
-    assert_documented(&out, "install.md");
-    wait_for("a coordinator that acts", acts);
-    wait_for("the group's one machine as a Node with an agent", minimum_is_there);
+    assert_int_equal(story_counts().machines, 0);
+    assert_int_equal(kubelets_ask(&story.kubelets, false, (const char *const[]){"resume", NULL}, &out), 0);
+    story_assert_documented(&out, "install.md");
+    story_wait("a coordinator that acts", story_acts);
+    story_wait("the group's one machine as a Node with an agent", minimum_is_there);
 }
 
 static void deploy(int replicas)
@@ -405,13 +273,13 @@ static void deploy(int replicas)
         "      terminationGracePeriodSeconds: 1\n      containers:\n      - name: web\n        image: web\n"
         "        resources: {requests: {cpu: 800m, memory: 256Mi}}\n",
         replicas);
-    apply("web", text_get(&text), &out);
+    story_apply("web", text_get(&text), &out);
 }
 
 static int pods_that(const char *phase)
 {
     AUTOFREE char *path = xprintf("/api/v1/namespaces/shop/pods?fieldSelector=status.phase%%3D%s", phase);
-    return count_listed(path);
+    return story_count_listed(path);
 }
 
 static bool all_six_run(void)
@@ -423,16 +291,16 @@ static void pods_that_the_scheduler_cannot_place_get_machines(void **state)
 {
     (void)state;
     deploy(6);
-    wait_for("six pods on three machines", all_six_run);
-    assert_true(counted().machines >= 3);
-    wait_for("their agents", agents_are_heard);
+    story_wait("six pods on three machines", all_six_run);
+    assert_true(story_counts().machines >= 3);
+    story_wait("their agents", story_agents_are_heard);
 }
 
 static unsigned evictions(void)
 {
     unsigned count = 0;
     AUTOTEXT struct text log = {0};
-    assert_int_equal(text_read_file(cluster.audit_path, AUDIT_BYTES_MAX, &log, NULL), 0);
+    assert_int_equal(text_read_file(story.cluster.audit_path, AUDIT_BYTES_MAX, &log, NULL), 0);
     for (const char *at = text_get(&log); (at = strstr(at, "\"subresource\":\"eviction\"")) != NULL; at++) {
         count++;
     }
@@ -441,15 +309,15 @@ static unsigned evictions(void)
 
 static bool two_machines_carry_three_pods(void)
 {
-    return counted().machines == 2 && pods_that("Running") == 3 && pods_that("Pending") == 0 &&
-           count_listed("/api/v1/nodes") == 3;
+    return story_counts().machines == 2 && pods_that("Running") == 3 && pods_that("Pending") == 0 &&
+           story_count_listed("/api/v1/nodes") == 3;
 }
 
 // One pod of each node is the first to go when their number shrinks.
 static void let_one_of_each_node_go(void)
 {
     char seen[1024] = "";
-    AUTOJSON cJSON *pods = cluster_ask(&client, "GET", "/api/v1/namespaces/shop/pods", NULL, NULL);
+    AUTOJSON cJSON *pods = cluster_ask(&story.client, "GET", "/api/v1/namespaces/shop/pods", NULL, NULL);
     const cJSON *pod;
     cJSON_ArrayForEach(pod, json_at(pods, "items"))
     {
@@ -470,7 +338,7 @@ static void a_machine_that_is_half_empty_is_drained_by_eviction_and_deleted(void
     (void)state;
     let_one_of_each_node_go();
     deploy(3);
-    wait_for("two machines, their Nodes, three pods", two_machines_carry_three_pods);
+    story_wait("two machines, their Nodes, three pods", two_machines_carry_three_pods);
     assert_true(evictions() > 0);
 }
 
@@ -478,7 +346,7 @@ static bool one_machine_is_left(void)
 {
     AUTOTEXT struct text out = {0};
     return minimum_is_there() && pods_that("Running") == 1 &&
-           cluster_kubectl(&cluster, &out,
+           cluster_kubectl(&story.cluster, &out,
                            "-n kube-system get ng general -o "
                            "jsonpath='{.status.currentNodes} {.status.readyNodes} {.status.desiredNodes}'") ==
                0 &&
@@ -490,7 +358,8 @@ static void machines_that_are_no_longer_needed_go_down_to_the_minimum(void **sta
     (void)state;
     AUTOTEXT struct text out = {0};
     deploy(1);
-    wait_for("one machine, its Node, its VPSieNode, one pod, and a status that says so", one_machine_is_left);
+    story_wait("one machine, its Node, its VPSieNode, one pod, and a status that says so",
+               one_machine_is_left);
     assert_kubectl(&out, "-n kube-system get events.events.k8s.io --no-headers");
     assert_has(&out, "nodegroup/general");
 }
@@ -498,8 +367,8 @@ static void machines_that_are_no_longer_needed_go_down_to_the_minimum(void **sta
 static char *holder(void)
 {
     AUTOJSON cJSON *lease = cluster_ask(
-        &client, "GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/vpsie-autoscaler-leader",
-        NULL, NULL);
+        &story.client, "GET",
+        "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/vpsie-autoscaler-leader", NULL, NULL);
     return xstrdup(json_text(lease, "spec.holderIdentity"));
 }
 
@@ -508,7 +377,7 @@ static char former[256];
 static bool another_leads(void)
 {
     AUTOFREE char *now = holder();
-    return *now != '\0' && strcmp(now, former) != 0 && acts() && agents_are_heard();
+    return *now != '\0' && strcmp(now, former) != 0 && story_acts() && story_agents_are_heard();
 }
 
 static void the_standby_goes_on_when_the_leaders_pod_is_deleted(void **state)
@@ -518,15 +387,15 @@ static void the_standby_goes_on_when_the_leaders_pod_is_deleted(void **state)
     AUTOFREE char *name = holder();
     snprintf(former, sizeof former, "%s", name);
     assert_kubectl(&out, "-n kube-system delete pod %.*s --wait=false", (int)strcspn(name, "@"), name);
-    wait_for("another leader that acts, with every agent", another_leads);
-    wait_for("a new standby", one_stands_by);
-    assert_int_equal(counted().machines, 1);
+    story_wait("another leader that story_acts, with every agent", another_leads);
+    story_wait("a new standby", story_one_stands_by);
+    assert_int_equal(story_counts().machines, 1);
 }
 
 static bool authority_is_back(void)
 {
     AUTOTEXT struct text out = {0};
-    return cluster_kubectl(&cluster, &out,
+    return cluster_kubectl(&story.cluster, &out,
                            "-n kube-system get cm vpsie-coordinator-ca -o jsonpath='{.data.ca\\.crt}'") ==
                0 &&
            strstr(text_get(&out), "BEGIN CERTIFICATE") != NULL;
@@ -538,7 +407,7 @@ static void what_agents_trust_is_published_again_when_somebody_spoils_it(void **
     AUTOTEXT struct text out = {0};
     assert_kubectl(
         &out, "-n kube-system patch cm vpsie-coordinator-ca --type=merge -p '{\"data\":{\"ca.crt\":\"x\"}}'");
-    wait_for("the authority's certificate in the ConfigMap", authority_is_back);
+    story_wait("the authority's certificate in the ConfigMap", authority_is_back);
 }
 
 // ---------------------------------------------------------------------------------------------- afterwards
@@ -574,7 +443,7 @@ static void the_audit_log_holds_no_refusal_and_nothing_that_is_not_in_the_table(
     (void)state;
     AUTOTEXT struct text log = {0};
     unsigned *asked = xcalloc(permission_count, sizeof *asked), requests = 0, later = 0;
-    assert_int_equal(text_read_file(cluster.audit_path, AUDIT_BYTES_MAX, &log, NULL), 0);
+    assert_int_equal(text_read_file(story.cluster.audit_path, AUDIT_BYTES_MAX, &log, NULL), 0);
     AUTOFREE char *copy = xstrdup(text_get(&log));
     char *rest = copy;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
@@ -608,8 +477,8 @@ static void release_and_remove_leave_every_machine(void **state)
 {
     (void)state;
     AUTOTEXT struct text out = {0};
-    int machines = counted().machines;
-    assert_int_equal(kubelets_ask(&kubelets, false, (const char *const[]){"release", NULL}, &out), 0);
+    int machines = story_counts().machines;
+    assert_int_equal(kubelets_ask(&story.kubelets, false, (const char *const[]){"release", NULL}, &out), 0);
     print_message("%s", text_get(&out));
     assert_kubectl(&out, "get vn,ng -A -o jsonpath='{.items[*].metadata.finalizers}'");
     assert_string_equal(text_get(&out), "");
@@ -619,17 +488,16 @@ static void release_and_remove_leave_every_machine(void **state)
                          "cm/vpsie-coordinator-ca secret/vpsie-secret");
     assert_kubectl(&out, "get crd -o name");
     assert_string_equal(text_get(&out), "");
-    assert_int_equal(counted().machines, machines);
-    assert_int_equal(count_listed("/api/v1/nodes"), 2);
+    assert_int_equal(story_counts().machines, machines);
+    assert_int_equal(story_count_listed("/api/v1/nodes"), 2);
     assert_kubectl(&out, "get nodes -o jsonpath='{.items[*].spec.unschedulable}'");
     assert_string_equal(text_get(&out), "");
 }
 
 int main(void)
 {
-    if (!cluster_is_possible()) {
-        fprintf(stderr, "NOT TESTED: no real API server here (tests/manifests/run_cluster builds one)\n");
-        return NOT_POSSIBLE;
+    if (!story_is_possible()) {
+        return STORY_NOT_POSSIBLE;
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_api_server_takes_every_overlay_without_a_warning),
@@ -649,5 +517,5 @@ int main(void)
         cmocka_unit_test(the_audit_log_holds_no_refusal_and_nothing_that_is_not_in_the_table),
         cmocka_unit_test(release_and_remove_leave_every_machine),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, story_begin, story_end);
 }
