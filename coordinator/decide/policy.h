@@ -91,7 +91,7 @@ struct group_moves {
     int64_t next_ms;       // nothing changes before by itself
     int64_t looked_ms;     // groups take turns
     int64_t replace_next_ms;
-    bool said_in_vain; // that replacing would not help
+    bool said_in_vain;                            // that replacing would not help
     int64_t moved_ms;                             // the last consolidation, 0: none in this term
     int64_t moved_cpu_millis, moved_memory_bytes; // what all pods asked for then
     int64_t workload_at_ms;                       // when they were compared last
@@ -107,6 +107,8 @@ struct policy_order {
     uint64_t decision_id; // the newest that ordered here
     uint64_t dry_hash;    // what a dry decision said last: the same is not said again
     uint64_t dry_id;
+    uint32_t failed;   // machines that were ordered and did not come into service, as seen last
+    int64_t failed_ms; // when the last of them was seen first
 };
 
 struct group_sums { // over the group's machines in service

@@ -13,6 +13,7 @@ struct size { // machines of one size in one group
     struct template_node made;
     uint32_t tier;         // 0: preferred, or nothing is preferred
     const char *set_aside; // why it is not to be had now, "" when it is
+    const char *doubt;     // why others are to be had rather, "" when it is as good as they
     uint32_t ordered;      // in this look
 };
 

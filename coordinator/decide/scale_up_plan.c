@@ -200,8 +200,13 @@ static const char *why_not(const struct planning *planning, uint32_t choice)
     struct look *look = planning->look;
     const struct chosen_option *option = &planning->chosen.options[choice];
     double price = planning->chosen.price_hour;
+    const struct size *size = planning->size_of[choice];
     if (option->pods == 0)
         return "fits none of these pods";
+    if (size->doubt[0] != '\0')
+        return size->doubt;
+    if (size->tier > 0 && planning->chosen.served > 0)
+        return "another size is preferred";
     if (option->price_hour_least <= 0)
         return "its price is not known";
     if (option->pods < planning->wish.pod_count)

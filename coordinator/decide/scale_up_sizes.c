@@ -15,10 +15,15 @@ static const char *offer_name(const struct look *look, const struct group *group
     return "";
 }
 
+#define JOIN_LEAST_MS ((int64_t)120000)  // a size whose machine did not join is set aside for so long,
+#define JOIN_MOST_MS  ((int64_t)1800000) // twice as long with every further one, and so long at most
+#define DOUBT_SIZES   2                  // sizes without capacity make one doubt their data center
+#define DOUBT_TIER    1000
+
 static struct size *add_size(struct look *look, uint32_t candidate, int64_t size_id)
 {
     struct size *size = &look->sizes[look->size_count++];
-    *size = (struct size){.candidate = candidate, .size_id = size_id, .set_aside = ""};
+    *size = (struct size){.candidate = candidate, .size_id = size_id, .set_aside = "", .doubt = ""};
     look->candidates[candidate].size_count++;
     return size;
 }
@@ -29,6 +34,72 @@ static void note_back_off(struct look *look, struct size *size, const struct poo
         return;
     size->set_aside = arena_printf(look->arena, "backs off: %s", pool->backoff_reason);
     look_due_at(look, pool->backoff_until_ms);
+}
+
+// Machines that were paid for and never came into service: the next one may not either.
+static void note_failures(struct look *look, struct size *size)
+{
+    struct core *core = look->core;
+    struct group *group = look->candidates[size->candidate].group;
+    struct policy_order *known = policy_order_of(group_policy(core, group), size->size_id);
+    uint32_t failed = 0;
+    for (uint32_t i = 0; i < group->intention_count; i++) {
+        const struct life *life = group->intentions[i]->decide;
+        failed += life != NULL && life->removal == REMOVAL_FAILED &&
+                  life_size(core, group->intentions[i]) == size->size_id;
+    }
+    if (failed > known->failed)
+        known->failed_ms = core->now_ms;
+    known->failed = failed;
+    if (failed == 0)
+        return;
+    int64_t wait_ms = JOIN_LEAST_MS;
+    for (uint32_t i = 1; i < failed && wait_ms < JOIN_MOST_MS; i++)
+        wait_ms *= 2;
+    int64_t until_ms = known->failed_ms + (wait_ms < JOIN_MOST_MS ? wait_ms : JOIN_MOST_MS);
+    if (until_ms <= core->now_ms)
+        return;
+    size->set_aside = arena_printf(look->arena, "backs off: %u machine%s of late did not come into service",
+                                   failed, policy_plural(failed));
+    look_due_at(look, until_ms);
+}
+
+static bool lacks_capacity(const struct core *core, const struct pool *pool)
+{
+    static const char *const WORDS[] = {"capacity", "out of stock", "sold out", "not available",
+                                        "unavailable"};
+    if (pool->backoff_until_ms <= core->now_ms)
+        return false;
+    for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
+        if (text_contains_fold(pool->backoff_reason, WORDS[i]))
+            return true;
+    return false;
+}
+
+// Several sizes of its data center, or this one in another group, have no capacity there: rather try
+// elsewhere.
+static void note_doubt(struct look *look, struct size *size)
+{
+    const char *datacenter = look->candidates[size->candidate].group->facts.datacenter_id;
+    uint32_t lacking = 0;
+    bool same = false;
+    for (uint32_t i = 0; i < look->candidate_count; i++) {
+        struct group *group = look->candidates[i].group;
+        const struct group_life *life = group_life(look->core, group);
+        if (strcmp(group->facts.datacenter_id, datacenter) != 0)
+            continue;
+        for (uint32_t k = 0; k < life->pool_count; k++) {
+            if (!lacks_capacity(look->core, &life->pools[k]))
+                continue;
+            lacking++;
+            same = same || life->pools[k].size_id == size->size_id;
+        }
+    }
+    if (lacking < DOUBT_SIZES && !same)
+        return;
+    size->doubt = arena_printf(look->arena, "data center %s lacks capacity for %u size%s", datacenter,
+                               lacking, policy_plural(lacking));
+    size->tier += DOUBT_TIER;
 }
 
 // "42", or the offer's name.
@@ -109,6 +180,10 @@ void look_list_sizes(struct look *look)
     look->sizes = ARENA_ARRAY(look->arena, struct size, most + 1);
     for (uint32_t i = 0; i < look->candidate_count; i++)
         list_of(look, i);
+    for (uint32_t i = 0; i < look->size_count; i++) {
+        note_failures(look, &look->sizes[i]);
+        note_doubt(look, &look->sizes[i]);
+    }
 }
 
 void look_make_sizes(struct look *look)

@@ -129,6 +129,62 @@ static void a_size_that_backs_off_is_set_aside_and_another_serves(void **state)
     assert_true(told);
 }
 
+static void machines_that_never_join_set_their_size_aside_for_a_growing_time(void **state)
+{
+    (void)state;
+    struct group *group = settle(group_of_both("general", 0, 10), "general");
+    for (int i = 0; i < 2; i++) { // two large ones that were given up
+        char name[16];
+        snprintf(name, sizeof(name), "lost-%d", i);
+        struct event *event = stage_intention_event(stage, name, "general");
+        event->object.intention->vpsie_group_id = life_pool(stage->core, group, 20)->vpsie_group_id;
+        stage_step(stage, event);
+        struct life *life = life_of(cluster_intention(stage->core->cluster, NULL, name));
+        assert_non_null(life);
+        life->removal = REMOVAL_FAILED;
+        life->step = LIFE_FAILED;
+    }
+    stage_waiting(stage, "web", 7, 1000, 64);
+    stage_waiting(stage, "wide", 1, 6000, 64);
+    stage_wait(stage, 3000);
+    verdict_says("wide-0", "size large backs off: 2 machines of late did not come into service");
+    uint32_t small = coming("general", 10);
+    assert_true(small >= 2);
+    for (int i = 0; i < 40; i++) // four minutes, not two
+        stage_wait(stage, 5000);
+    verdict_says("wide-0", "did not come into service");
+    for (int i = 0; i < 12; i++)
+        stage_wait(stage, 5000);
+    verdict_says("wide-0", "served by");
+}
+
+static void a_data_center_that_lacks_capacity_comes_last(void **state)
+{
+    (void)state;
+    struct group *first = settle(group_of_both("aaa", 0, 10), "aaa");
+    struct event *event = stage_group_event(stage, "bbb", 0, 10);
+    stage_step(stage, event);
+    event = stage_group_event(stage, "ccc", 0, 10); // dearer, and elsewhere
+    event->object.group->datacenter_id = "dc-2";
+    stage_step(stage, event);
+    stage_wait(stage, 70000);
+    for (int i = 0; i < 2; i++) {
+        struct pool *pool = life_pool(stage->core, first, i == 0 ? 10 : 20);
+        pool->backoff_until_ms = stage->now_ms + 600000;
+        snprintf(pool->backoff_reason, sizeof(pool->backoff_reason), "No capacity left");
+    }
+    stage_waiting(stage, "web", 3, 1000, 64);
+    stage_wait(stage, 300);
+    assert_int_equal(stage_coming(stage, "ccc"), 1);
+    assert_int_equal(stage_coming(stage, "bbb"), 0);
+    const struct decision *decision = stage_last(stage);
+    bool told = false;
+    for (uint32_t i = 0; i < decision->option_count; i++)
+        told =
+            told || strstr(decision->options[i].why, "data center dc-1 lacks capacity for 2 sizes") != NULL;
+    assert_true(told);
+}
+
 static void a_preferred_size_is_ordered_though_another_is_cheaper(void **state)
 {
     (void)state;
@@ -259,6 +315,8 @@ int main(void)
         TEST(the_sizes_of_one_group_are_mixed_for_the_least_price),
         TEST(a_decision_keeps_its_options_with_their_prices_and_why_they_lost),
         TEST(a_size_that_backs_off_is_set_aside_and_another_serves),
+        TEST(machines_that_never_join_set_their_size_aside_for_a_growing_time),
+        TEST(a_data_center_that_lacks_capacity_comes_last),
         TEST(a_preferred_size_is_ordered_though_another_is_cheaper),
         TEST(a_group_that_may_not_be_mixed_gets_one_size),
         TEST(a_group_never_costs_more_an_hour_than_its_annotation_allows),
