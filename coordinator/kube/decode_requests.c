@@ -200,17 +200,32 @@ static bool is_pod_level(const char *name)
     return strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0 || text_starts_with(name, "hugepages-");
 }
 
-// spec.resources replaces the sum where it is set; a pod-level limit alone counts only for what no container
+// What the kubelet holds for the pod as a whole; it tells it with the overhead in it.
+static void read_held(struct names *names, const cJSON *status, const struct demand *overhead,
+                      struct demand *out)
+{
+    struct demand allocated;
+    read_list(names, json_path(status, "resources", "requests", NULL), out);
+    read_list(names, json_get(status, "allocatedResources"), &allocated);
+    raise_to(out, &allocated);
+    for (uint32_t i = 0; i < RESOURCE_NAMES_MAX; i++)
+        out->amount[i] = out->amount[i] > overhead->amount[i] ? out->amount[i] - overhead->amount[i] : 0;
+}
+
+// spec.resources replaces the sum where it is set, the larger of it and what is held while the pod is resized
+// (what is held alone when the kubelet refused); a pod-level limit alone counts only for what no container
 // asks.
-static void apply_pod_level(struct names *names, const cJSON *spec, const cJSON *status, struct demand *sum)
+static void apply_pod_level(struct names *names, const cJSON *spec, const cJSON *status,
+                            const struct demand *overhead, struct demand *sum)
 {
     const cJSON *resources = json_get(spec, "resources");
     if (!resources)
         return;
     struct demand requests, limits, held;
+    bool refused = resize_is_infeasible(status);
     read_list(names, json_get(resources, "requests"), &requests);
     read_list(names, json_get(resources, "limits"), &limits);
-    read_list(names, json_path(status, "resources", "requests", NULL), &held);
+    read_held(names, status, overhead, &held);
     for (uint32_t i = 0; i < names->count; i++) {
         if (!is_pod_level(names->items[i]))
             continue;
@@ -220,7 +235,7 @@ static void apply_pod_level(struct names *names, const cJSON *spec, const cJSON 
             sum->amount[i] = limits.amount[i];
         else
             continue;
-        if (held.present[i] && held.amount[i] > sum->amount[i] && !resize_is_infeasible(status))
+        if (held.present[i] && (refused || held.amount[i] > sum->amount[i]))
             sum->amount[i] = held.amount[i];
     }
 }
@@ -271,8 +286,8 @@ bool decode_requests(const cJSON *spec, const cJSON *status, struct arena *arena
     struct demand sum = {0}, overhead;
     names_init(&names);
     sum_containers(&names, spec, status, &sum);
-    apply_pod_level(&names, spec, status, &sum);
     read_list(&names, json_get(spec, "overhead"), &overhead);
+    apply_pod_level(&names, spec, status, &overhead, &sum);
     add(&sum, &overhead);
     sum.amount[PODS] = 1;
     to_resources(&names, &sum, arena, out);

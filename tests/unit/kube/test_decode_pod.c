@@ -135,6 +135,37 @@ static void a_resize_counts_the_larger_until_it_is_done_and_nothing_when_refused
     drop(&f);
 }
 
+static void a_pod_level_resize_counts_what_is_held_without_the_overhead(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status;
+        int64_t cpu; // with the overhead of 100m
+    } cases[] = {
+        {"", 2100},
+        {"'resources':{'requests':{'cpu':'3100m'}}", 3100}, // shrinking: the kubelet still holds 3
+        {"'resources':{'requests':{'cpu':'1100m'}}", 2100}, // growing: 2 are wanted
+        {"'allocatedResources':{'cpu':'4100m'},'resources':{'requests':{'cpu':'1100m'}}", 4100},
+        {"'resources':{'requests':{'cpu':'1100m'}},'conditions':[{'type':'PodResizePending','status':'True',"
+         "'reason':'Infeasible'}]",
+         1100},
+        {"'resources':{'requests':{'cpu':'1100m'}},'conditions':[{'type':'PodResizePending','status':'True',"
+         "'reason':'Deferred'}]",
+         2100},
+        {"'resources':{'requests':{'cpu':'50m'}}", 2100},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f =
+            decode_with("",
+                        "'containers':[{'resources':{'requests':{'cpu':'500m'}}}],'resources':{"
+                        "'requests':{'cpu':'2'}},'overhead':{'cpu':'100m'}",
+                        cases[i].status);
+        if (f.pod.shape.requests.cpu_millis != cases[i].cpu)
+            fail_msg("%s: %d", cases[i].status, (int)f.pod.shape.requests.cpu_millis);
+        drop(&f);
+    }
+}
+
 static void a_quantity_that_is_none_marks_the_pod_as_unreadable_but_keeps_it(void **state)
 {
     (void)state;
@@ -406,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_what_the_scheduler_counts),
         cmocka_unit_test(a_resize_counts_the_larger_until_it_is_done_and_nothing_when_refused),
+        cmocka_unit_test(a_pod_level_resize_counts_what_is_held_without_the_overhead),
         cmocka_unit_test(a_quantity_that_is_none_marks_the_pod_as_unreadable_but_keeps_it),
         cmocka_unit_test(more_resource_names_than_any_pod_has_mark_it_as_unreadable),
         cmocka_unit_test(where_it_may_run_is_read_with_every_operator),
