@@ -510,9 +510,10 @@ bool join_label(struct life_private *p); // true when the node carries our label
 void remove_move(struct life_private *p);
 bool remove_begin(struct life_private *p, enum removal_kind kind, uint64_t decision_id, const char *why);
 void remove_give_up(struct life_private *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void remove_unmark(struct life_private *p);         // it is no longer about to be deleted; to be stored
-bool remove_goes_on(struct life_private *p);        // false: given up, or held
-bool remove_graceful(const struct life_private *p); // needs agents, evictions, lists of pods
+bool remove_pods_are_back(const struct life_private *p); // on its node: to be moved before it goes
+void remove_unmark(struct life_private *p);              // it is no longer about to be deleted; to be stored
+bool remove_goes_on(struct life_private *p);             // false: given up, or held
+bool remove_graceful(const struct life_private *p);      // needs agents, evictions, lists of pods
 bool remove_allowed(const struct life_private *p, const char **why); // no brake on this kind of removal
 bool remove_mismatched(const struct life_private *p); // VPSie's machine and the Node are not the same
 // May a delete that is under way still take its effect? Then the node is not given back.

@@ -137,11 +137,12 @@ static bool back_to_its_agent(struct life_private *p)
     }
     if (p->delete_accepted || !remove_graceful(p))
         return false;
-    if (drain_done(p) && (p->pods_seen || p->life->step == LIFE_LAST_LIST))
+    bool empty = drain_done(p) && !remove_pods_are_back(p);
+    if (empty && (p->pods_seen || p->life->step == LIFE_LAST_LIST))
         return false;
     if (!p->delete_called)
         remove_unmark(p);
-    if (drain_done(p))
+    if (empty)
         life_step_to(p, LIFE_LAST_LIST, "a last look");
     else if (p->drain->cordoned_ms == 0)
         life_step_to(p, LIFE_CORDON, "the cordon");

@@ -374,7 +374,7 @@ static uint32_t attachments_left(const struct life_private *p, const char **firs
     return left;
 }
 
-static bool pods_are_back(const struct life_private *p)
+bool remove_pods_are_back(const struct life_private *p)
 {
     for (const struct pod *pod = p->intention->node->pods; pod != NULL; pod = pod->next)
         if (drain_pod_goes(pod))
@@ -391,7 +391,7 @@ static void detach(struct life_private *p)
         life_step_to(p, LIFE_LAST_LIST, "a last look");
         return;
     }
-    if (pods_are_back(p)) {
+    if (remove_pods_are_back(p)) {
         life_step_to(p, LIFE_PREPARE, "its agent");
         return;
     }

@@ -37,6 +37,25 @@ static void an_agent_that_blocks_before_the_call_keeps_the_machine(void **state)
     kept("a backup runs");
 }
 
+static void a_pod_that_comes_before_the_call_is_moved_first(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    answer(EVIDENCE_READY);
+    puppet_pod(puppet, "late", NODE, "web");
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(deletes(), 0);
+    assert_int_equal(w1()->step, LIFE_PREPARE);
+    assert_string_equal(directive()->directive.pod_uids[0], "pod-late");
+    answer(EVIDENCE_READY);
+    puppet_pod_gone(puppet, "late");
+    puppet_run(puppet, SECOND);
+    answer(EVIDENCE_READY);
+    assert_int_equal(deletes(), 1);
+}
+
 static void a_delete_that_never_left_is_not_repeated_once_the_agent_says_otherwise(void **state)
 {
     (void)state;
@@ -332,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_agent_that_blocks_before_the_call_keeps_the_machine),
+        TEST(a_pod_that_comes_before_the_call_is_moved_first),
         TEST(a_delete_that_never_left_is_not_repeated_once_the_agent_says_otherwise),
         TEST(a_delete_that_never_left_is_repeated_when_the_agent_is_ready_again),
         TEST(a_delete_is_not_repeated_while_the_agent_is_silent),
