@@ -233,7 +233,7 @@ struct crowd { // the agents of one server
     int count;
     atomic_bool running;
     atomic_int in_flight, introduced;
-    struct sample empty;
+    struct sample first; // with one connection
     long long cpu_us, reports;
     long resident_kib;
 };
@@ -321,6 +321,8 @@ static void wait_for(const atomic_int *value, int wanted)
     }
 }
 
+// The first of them makes the server have what it has but once: what the others add is what a connection
+// takes.
 static void start_agents(struct crowd *crowd, const char *ca)
 {
     AUTOFREE char *url = xprintf("tls+tcp://127.0.0.1:%d", crowd->server.port);
@@ -341,6 +343,10 @@ static void start_agents(struct crowd *crowd, const char *ca)
         }
         atomic_fetch_add(&crowd->in_flight, 1);
         send_report(agent);
+        if (i == 0) {
+            wait_for(&crowd->introduced, 1);
+            crowd->first = ask(&crowd->server);
+        }
     }
     wait_for(&crowd->introduced, crowd->count);
     wait_for(&crowd->in_flight, 0);
@@ -352,7 +358,6 @@ static void open_crowd(struct crowd *crowd, const char *kind, int count, const c
     crowd->kind = kind;
     crowd->count = count;
     crowd->server = start_server("/proc/self/exe", kind, files[1], files[2]);
-    crowd->empty = ask(&crowd->server);
     start_agents(crowd, files[0]);
 }
 
@@ -372,7 +377,7 @@ static double take_turn(struct crowd *crowd)
     wait_for(&crowd->in_flight, 0);
     crowd->cpu_us += end.cpu_us - begin.cpu_us;
     crowd->reports += end.reports - begin.reports;
-    crowd->resident_kib = end.resident_kib - crowd->empty.resident_kib;
+    crowd->resident_kib = end.resident_kib - crowd->first.resident_kib;
     return (double)(end.reports - begin.reports) * 1e6 / (double)(end.cpu_us - begin.cpu_us);
 }
 
@@ -383,7 +388,7 @@ static void close_crowd(struct crowd *crowd)
     printf("{\"bench\":\"fleet\",\"server\":\"%s\",\"connections\":%d,\"report_bytes\":%zu,\"reports\":%lld,"
            "\"cpu_seconds\":%.3f,\"reports_per_core_second\":%.0f,\"resident_kib_per_connection\":%.1f}\n",
            crowd->kind, crowd->count, atomic_load(&report_bytes), crowd->reports, cpu_seconds, rate,
-           (double)crowd->resident_kib / crowd->count);
+           (double)crowd->resident_kib / (crowd->count - 1));
     fflush(stdout);
     for (int i = 0; i < crowd->count; i++) {
         nng_close(crowd->agents[i].socket);
@@ -439,8 +444,8 @@ int main(int argc, char **argv)
     int count = argc > 1 ? argc - 1 : 2;
     for (int i = 0; i < count; i++) {
         int connections = argc > 1 ? atoi(argv[i + 1]) : defaults[i];
-        if (connections < 1 || connections > CONNECTIONS_MAX) {
-            die("connections", "from 1 to 4096");
+        if (connections < 2 || connections > CONNECTIONS_MAX) {
+            die("connections", "from 2 to 4096");
         }
         measure(connections, files);
     }
