@@ -199,7 +199,8 @@ void move_plan_describe(const struct core *core, const struct move_plan *plan, c
                  size_name(core, plan->group, plan->size_id));
 }
 
-static void begin(struct round *round, const struct best *best)
+// False when it was said before.
+static bool begin(struct round *round, const struct best *best)
 {
     const struct move_plan *plan = &best->plan;
     const struct worth *worth = &best->worth;
@@ -212,9 +213,7 @@ static void begin(struct round *round, const struct best *best)
              worth->saving_month, 100 * (plan->price_before - plan->price_after) / plan->price_before,
              horizon, worth->saving, worth->cost, plan->pods, policy_plural(plan->pods),
              plan->pods == 1 ? "s" : "");
-    moves_begin(round->core, plan, summary, reason, approval);
-    if (approval || !core_may_write(round->core))
-        round->known->round_over = true; // the same would only be said again
+    return moves_begin(round->core, plan, summary, reason, approval) && !approval;
 }
 
 void consolidate_consider(struct core *core, struct arena *arena)
@@ -233,7 +232,7 @@ void consolidate_consider(struct core *core, struct arena *arena)
     if (round.count > 0)
         best = find_best(&round);
     if (best.worth.worth) {
-        begin(&round, &best);
+        round.known->round_over = !begin(&round, &best);
     } else if (round.due_ms > 0 || round.count == 0) {
         int64_t least_ms = core->now_ms + WAIT_LEAST_MS;
         round.known->next_ms = round.due_ms > least_ms ? round.due_ms : least_ms;

@@ -130,7 +130,7 @@ static struct decision *decide(struct core *core, const struct move_plan *plan, 
     return decision;
 }
 
-void moves_begin(struct core *core, const struct move_plan *plan, const char *summary, const char *reason,
+bool moves_begin(struct core *core, const struct move_plan *plan, const char *summary, const char *reason,
                  bool approval)
 {
     struct moves *moves = core->policy->moves;
@@ -139,10 +139,10 @@ void moves_begin(struct core *core, const struct move_plan *plan, const char *su
     uint64_t hash = hash_of(plan, summary);
     assert(plan->unserved == 0 && plan->node_count > 0);
     if (moves_of_group(core, plan->group) != NULL || ((!write || approval) && known->said_hash == hash))
-        return;
+        return false;
     drop_recommended(core, plan->group);
     if (moves->count == MOVES_MAX)
-        return;
+        return false;
     struct decision *decision = decide(core, plan, summary, reason, approval);
     known->said_hash = write && !approval ? 0 : hash;
     bool held = decision->withheld[0] != '\0';
@@ -151,7 +151,7 @@ void moves_begin(struct core *core, const struct move_plan *plan, const char *su
               (unsigned long long)decision->id, summary, reason, held ? " (not done: " : "",
               decision->withheld, held ? ")" : "");
     if (!write)
-        return;
+        return true;
     core_event_group(core, plan->group, decision->id, false,
                      approval                                   ? "ConsolidationRecommended"
                      : plan->reason == DISRUPTION_CONSOLIDATION ? "Consolidation"
@@ -160,6 +160,7 @@ void moves_begin(struct core *core, const struct move_plan *plan, const char *su
     moves->items[moves->count++] = move_of(core, plan, decision->id);
     if (!approval)
         order(core, &moves->items[moves->count - 1], plan->group);
+    return true;
 }
 
 bool moves_approve(struct core *core, uint64_t decision_id, char *text, size_t bytes)
@@ -346,12 +347,28 @@ static bool let_nodes_go(struct core *core, struct move *move, struct group *gro
     return false;
 }
 
+// What is recommended goes stale with its nodes.
+static bool still_there(struct core *core, const struct move *move, struct group *group)
+{
+    for (uint32_t i = 0; i < move->node_count; i++) {
+        const struct node *node = cluster_node(core->cluster, move->nodes[i]);
+        const struct life *life = node != NULL && node->intention != NULL ? node->intention->decide : NULL;
+        if (life != NULL && life->removal == REMOVAL_NONE)
+            continue;
+        group_policy(core, group)->moves.said_hash = 0;
+        return false;
+    }
+    return true;
+}
+
 static bool carry_on(struct core *core, struct move *move)
 {
     struct group *group = cluster_group(core->cluster, move->space, move->group);
     if (group == NULL)
         return false;
-    if (!under_way(move) || !core_may_write(core))
+    if (!under_way(move))
+        return still_there(core, move, group);
+    if (!core_may_write(core))
         return true;
     if (move->state == MOVE_COMING && !await_machines(core, move, group))
         return false;

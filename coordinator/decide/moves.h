@@ -93,8 +93,9 @@ void move_plan_describe(const struct core *core, const struct move_plan *plan, c
 
 // One look: carry on what has begun, then plan more. Uses policy->scratch.
 void moves_consider(struct core *core);
-// Decide it, and begin; without a word when the group has a move already. `approval`: recommend only.
-void moves_begin(struct core *core, const struct move_plan *plan, const char *summary, const char *reason,
+// Decide it, and begin; false, without a word, when the group has a move already, or the same was said before
+// and nothing came of it. `approval`: recommend only.
+bool moves_begin(struct core *core, const struct move_plan *plan, const char *summary, const char *reason,
                  bool approval);
 const struct move *moves_of_group(const struct core *core, const struct group *group); // under way; NULL
 const struct move *moves_of_node(const struct core *core, const struct node *node); // takes this node; NULL

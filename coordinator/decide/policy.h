@@ -273,6 +273,25 @@ int64_t policy_use_due_ms(struct core *core, struct group *group); // when it ge
 void policy_follow_use(struct core *core);                         // every step, cheap
 void policy_say_use(const struct group *group, const struct group_use *use, char *buffer, size_t bytes);
 
+// ---- several data centers (regions.c)
+
+// Two NodeGroups with multiRegion that list each other's data centers and are alike but for these.
+bool policy_same_family(const struct group *a, const struct group *b);
+// The data centers in the group's list that no group of its family has; "" none.
+const char *policy_missing_regions(struct core *core, struct arena *arena, const struct group *group);
+// primary-backup: does another group of its family have the primary data center?
+bool policy_is_backup(struct core *core, const struct group *group);
+// minNodes, or minNodesPerRegion when that is more; never above maxNodes.
+int32_t policy_minimum(const struct group *group);
+struct region_share {
+    const struct group *group;
+    uint32_t has, room;     // machines; that may be added
+    uint32_t planned, gets; // by price alone; as its distribution wants
+};
+// Shares `machines` out among the groups of one family, evenly or by weight. False when that is as planned,
+// or cannot be.
+bool policy_share_out(struct region_share *shares, uint32_t count, uint32_t machines);
+
 // ---- money
 
 // By VPSie's own prices an hour; an approximation: machines are counted every few seconds, and what was spent

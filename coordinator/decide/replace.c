@@ -39,6 +39,8 @@ static const char *missing_label(const struct group *group, const struct node *n
 {
     for (uint32_t i = 0; i < group->facts.node_labels.count; i++) {
         const struct label *wanted = &group->facts.node_labels.items[i];
+        if (strncmp(wanted->key, KEY_PREFIX, strlen(KEY_PREFIX)) == 0)
+            continue; // those are ours to write
         const char *value = labels_get(&node->labels, wanted->key);
         if (value == NULL || strcmp(value, wanted->value) != 0)
             return wanted->key;
@@ -84,15 +86,20 @@ static bool version_drifts(const struct core *core, const struct group *group, c
     return moves->youngest_created_ms > node->created_ms && is_version(moves->youngest_kubelet, wanted);
 }
 
+static bool has_expired(const struct core *core, const struct node *node)
+{
+    return core->config.expire_after_ms > 0 &&
+           core->now_ms - node->intention->facts.created_ms >= core->config.expire_after_ms;
+}
+
 const char *replace_why(struct core *core, const struct node *node, char *text, size_t bytes)
 {
     struct group *group = node->intention != NULL ? node->intention->group : NULL;
     if (group == NULL || !group->facts.managed || !ours(node))
         return "";
-    int64_t age_ms = core->now_ms - node->intention->facts.created_ms;
-    if (core->config.expire_after_ms > 0 && age_ms >= core->config.expire_after_ms) {
+    if (has_expired(core, node)) {
         char age[32], limit[32];
-        policy_duration(age, sizeof(age), age_ms);
+        policy_duration(age, sizeof(age), core->now_ms - node->intention->facts.created_ms);
         policy_duration(limit, sizeof(limit), core->config.expire_after_ms);
         snprintf(text, bytes, "is %s old, expires after %s", age, limit);
         return text;
@@ -141,7 +148,25 @@ struct survey {
     struct group *group;
     struct candidate *candidates;
     uint32_t count;
+    bool in_vain; // a machine that a replacement brought has differed from its first minutes on
 };
+
+// Since when it differs; a new machine that does, too, shows that replacing the others would not help.
+static void note_drift(struct survey *survey, struct node *node, bool drifts)
+{
+    const struct intention_facts *facts = &node->intention->facts;
+    const char *reason = labels_get(&facts->annotations, KEY_CREATION_REASON);
+    if (!drifts) {
+        node->drifts_since_ms = 0;
+        return;
+    }
+    if (node->drifts_since_ms == 0)
+        node->drifts_since_ms = survey->core->now_ms;
+    bool came_for_it = reason != NULL && strcmp(reason, MOVE_CREATION_REASON) == 0;
+    int64_t from_ms = facts->ready_ms > 0 ? facts->ready_ms : facts->created_ms;
+    if (came_for_it && node->drifts_since_ms < from_ms + DRIFT_SETTLES_MS && !has_expired(survey->core, node))
+        survey->in_vain = true;
+}
 
 static void find_candidates(struct survey *survey)
 {
@@ -154,12 +179,9 @@ static void find_candidates(struct survey *survey)
         const char *why = node != NULL ? replace_why(core, node, text, sizeof(text)) : "";
         if (node == NULL)
             continue;
-        if (why[0] == '\0') {
-            node->drifts_since_ms = 0;
+        note_drift(survey, node, why[0] != '\0');
+        if (why[0] == '\0')
             continue;
-        }
-        if (node->drifts_since_ms == 0)
-            node->drifts_since_ms = core->now_ms;
         if (core->now_ms < node->drifts_since_ms + DRIFT_SETTLES_MS ||
             policy_node_may_go(core, node, DISRUPTION_REPLACEMENT, false).verdict != RULE_PASS)
             continue;
@@ -172,6 +194,22 @@ static void find_candidates(struct survey *survey)
         qsort(survey->candidates, survey->count, sizeof(struct candidate), by_age);
 }
 
+static void leave_in_vain(struct survey *survey)
+{
+    struct core *core = survey->core;
+    bool *said = &group_policy(core, survey->group)->moves.said_in_vain;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; survey->in_vain && i < survey->count; i++)
+        if (has_expired(core, survey->candidates[i].node))
+            survey->candidates[kept++] = survey->candidates[i];
+    if (survey->in_vain && kept < survey->count && !*said)
+        core_note(core, NOTE_WARN, 0, arena_printf(survey->arena, "group %s", survey->group->facts.name),
+                  "new machines %s, too: the others are not replaced for that", survey->candidates[kept].why);
+    *said = survey->in_vain;
+    if (survey->in_vain)
+        survey->count = kept;
+}
+
 // ---- the move
 
 static void begin(struct survey *survey, const struct move_plan *plan, const char *why)
@@ -180,7 +218,7 @@ static void begin(struct survey *survey, const struct move_plan *plan, const cha
     move_plan_describe(survey->core, plan, summary, sizeof(summary));
     snprintf(reason, sizeof(reason), "%s; %u pod%s move%s", why, plan->pods, policy_plural(plan->pods),
              plan->pods == 1 ? "s" : "");
-    moves_begin(survey->core, plan, summary, reason, false);
+    (void)moves_begin(survey->core, plan, summary, reason, false);
 }
 
 // One node at a time: the next one follows when this move is over.
@@ -213,6 +251,7 @@ void replace_consider(struct core *core, struct arena *arena)
         struct survey survey = {.core = core, .arena = arena, .group = group};
         group_policy(core, group)->moves.replace_next_ms = core->now_ms + LOOK_MS;
         find_candidates(&survey);
+        leave_in_vain(&survey);
         if (survey.count > 0)
             replace_one(&survey);
     }

@@ -418,6 +418,36 @@ static void an_approval_that_comes_too_late_is_refused_with_the_reason(void **st
     assert_int_equal(stage_coming(stage, "general"), 0);
 }
 
+static void a_recommendation_goes_with_its_node(void **state)
+{
+    (void)state;
+    begin((struct wish_of){.strategy = COST_MANUAL});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(2 * MINUTE_MS);
+    assert_int_equal(stage->core->policy->moves->count, 1);
+    struct event *event = event_create(EVENT_OBJECT_GONE);
+    event->gone.kind = OBJECT_NODE;
+    event->gone.space = event->gone.uid = "";
+    event->gone.name = "w-1";
+    stage_step(stage, event);
+    live(MINUTE_MS);
+    assert_int_equal(stage->core->policy->moves->count, 0);
+}
+
+static void another_term_does_not_go_on_with_the_moves_of_the_one_before(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 400, 128);
+    live(2 * MINUTE_MS);
+    assert_int_equal(stage->core->policy->moves->count, 1);
+    stage->core->term++;
+    live(30000);
+    assert_int_equal(stage->core->policy->moves->count, 0);
+}
+
 static void a_dry_run_says_it_once(void **state)
 {
     (void)state;
@@ -477,6 +507,8 @@ int main(void)
         TEST(manual_and_require_approval_only_recommend),
         TEST(an_approval_carries_the_recommendation_out),
         TEST(an_approval_that_comes_too_late_is_refused_with_the_reason),
+        TEST(a_recommendation_goes_with_its_node),
+        TEST(another_term_does_not_go_on_with_the_moves_of_the_one_before),
         TEST(a_dry_run_says_it_once),
         TEST(it_is_explained),
     };

@@ -248,6 +248,41 @@ static void a_build_suffix_is_no_other_version(void **state)
     assert_int_equal(replacements(), 0);
 }
 
+static void what_a_new_machine_would_lack_as_well_is_not_chased(void **state)
+{
+    (void)state;
+    busy_machines(2);
+    struct event *event = stage_intention_event(stage, "w-3", "general"); // came with a replacement just now
+    event->object.intention->node_name = "w-3";
+    event->object.intention->created_ms = event->object.intention->ready_ms = stage->now_ms;
+    event->object.intention->annotations = (struct labels){0};
+    stage_label(event, &event->object.intention->annotations, KEY_CREATED_BY, CREATED_BY_US);
+    stage_label(event, &event->object.intention->annotations, KEY_CREATION_REASON, MOVE_CREATION_REASON);
+    struct event *node = stage_node_event(stage, "w-3", 3500, 7168);
+    stage_label(node, &node->object.node->labels, KEY_MANAGED, "true");
+    stage_label(node, &node->object.node->labels, KEY_NODEGROUP, "general");
+    stage_label(node, &node->object.node->labels, "pool", "general");
+    stage_step(stage, node);
+    stage_step(stage, event);
+    stage_step(stage, stage_report_event(stage, "w-3"));
+    event = stage_group_event(stage, "general", 1, 10);
+    stage_label(event, &event->object.group->node_labels, "zone", "green");
+    stage_step(stage, event);
+    live(HOUR_MS);
+    assert_int_equal(replacements(), 0);
+}
+
+static void our_own_keys_are_no_difference(void **state)
+{
+    (void)state;
+    busy_machines(1);
+    struct event *event = stage_group_event(stage, "general", 1, 10);
+    stage_label(event, &event->object.group->node_labels, KEY_NODEGROUP, "another");
+    stage_step(stage, event);
+    live(HOUR_MS);
+    assert_int_equal(replacements(), 0);
+}
+
 static void it_is_explained(void **state)
 {
     (void)state;
@@ -336,6 +371,8 @@ int main(void)
         TEST(a_size_that_the_group_no_longer_orders_is_replaced),
         TEST(another_version_is_replaced_only_when_new_machines_have_the_wanted_one),
         TEST(a_build_suffix_is_no_other_version),
+        TEST(what_a_new_machine_would_lack_as_well_is_not_chased),
+        TEST(our_own_keys_are_no_difference),
         TEST(it_is_explained),
         TEST(a_node_leaves_in_the_last_minutes_of_what_is_paid),
         TEST(the_nearest_to_the_end_of_its_period_goes_first),
