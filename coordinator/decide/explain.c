@@ -348,6 +348,13 @@ bool explain_group(struct core *core, struct arena *arena, const char *name, str
             arena_printf(arena, "%d-%d", group->facts.min_nodes, group->facts.max_nodes), NULL);
     add_row(out, arena, "pods waiting", RULE_INFO,
             arena_printf(arena, "%u", group_policy(core, group)->pending), arena_strdup(arena, ""), NULL);
+    if (group->facts.multi_region.enabled) {
+        const char *missing = policy_missing_regions(core, arena, group);
+        add_row(out, arena, "multiRegion", RULE_INFO,
+                missing[0] == '\0' ? arena_strdup(arena, "a NodeGroup for each data center")
+                                   : arena_printf(arena, "no NodeGroup like this one in %s", missing),
+                arena_strdup(arena, policy_is_backup(core, group) ? "backup" : "shares machines out"), NULL);
+    }
     add_use_row(core, arena, group, out);
     if (core->config.headroom_count > 0)
         add_row(out, arena, "headroom", RULE_INFO,

@@ -61,7 +61,6 @@ static const char *not_applicable(struct arena *arena, const struct group *group
         {"tags", facts->tag_count > 0},
         {"notes", facts->notes[0] != '\0'},
         {"spotConfig", facts->spot_enabled},
-        {"multiRegion", facts->multi_region_enabled},
     };
     char *names = arena_strdup(arena, "");
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -79,10 +78,23 @@ static const char *not_applicable(struct arena *arena, const struct group *group
     return names;
 }
 
+// A VPSie group has its machines in one data center, so a NodeGroup has, too.
+static const char *missing_regions(struct status *status, struct arena *arena)
+{
+    const char *missing = policy_missing_regions(status->core, arena, status->group);
+    return missing[0] == '\0'
+               ? ""
+               : arena_printf(
+                     arena,
+                     "; multiRegion: its machines are in %s only; for %s make NodeGroups there with the "
+                     "same labels, taints and multiRegion",
+                     status->group->facts.datacenter_id, missing);
+}
+
 static void ready_condition(struct status *status, struct arena *arena)
 {
     const struct nodegroup_facts *facts = &status->group->facts;
-    bool enough = (int64_t)status->counts.ready >= (int64_t)facts->min_nodes;
+    bool enough = (int64_t)status->counts.ready >= (int64_t)policy_minimum(status->group);
     const char *ignored = not_applicable(arena, status->group);
     const char *note =
         ignored[0] == '\0' ? "" : arena_printf(arena, "; not applicable in managed clusters: %s", ignored);
@@ -90,8 +102,8 @@ static void ready_condition(struct status *status, struct arena *arena)
                   facts->invalid[0] != '\0' ? "InvalidSpec"
                   : enough                  ? "EnoughNodes"
                                             : "TooFewNodes",
-                  arena_printf(arena, "%u ready, at least %d asked for%s", status->counts.ready,
-                               facts->min_nodes, note));
+                  arena_printf(arena, "%u ready, at least %d asked for%s%s", status->counts.ready,
+                               policy_minimum(status->group), note, missing_regions(status, arena)));
     if (ignored[0] == '\0' || status->policy->told_generation == facts->generation)
         return;
     // told once: what is stored already says so after a restart

@@ -115,7 +115,7 @@ struct move_plan planner_try(struct planner *planner, struct node *const *nodes,
     if (leave.placed < leave.pod_count)
         choose_rest(planner, &leave, &plan);
     elsewhere_undo(planner->elsewhere, &leave);
-    int64_t missing = (int64_t)planner->group->facts.min_nodes - (planner->sound - (int64_t)count);
+    int64_t missing = (int64_t)policy_minimum(planner->group) - (planner->sound - (int64_t)count);
     if (missing > (int64_t)least)
         least = (uint32_t)missing;
     if (plan.unserved == 0)

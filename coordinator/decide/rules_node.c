@@ -83,7 +83,7 @@ static void rule_brakes(struct node_case *seen, struct answer *answer)
 
 static void rule_minimum(struct node_case *seen, struct answer *answer)
 {
-    int32_t minimum = seen->group != NULL ? seen->group->facts.min_nodes : 0;
+    int32_t minimum = seen->group != NULL ? policy_minimum(seen->group) : 0;
     uint32_t ready = seen->group != NULL ? life_counts(seen->core, seen->group).sound : 0;
     answer->verdict = (int64_t)ready > (int64_t)minimum ? RULE_PASS : RULE_BLOCKS;
     ANSWER_SAY(answer, saw, "%u", ready);

@@ -183,7 +183,7 @@ static void measure_room(struct shrink *shrink)
         struct group *group = cluster->groups[i];
         shrink->rooms[i] = (struct group_room){
             // a lost one does not stay
-            .minimum = (int64_t)life_counts(core, group).sound - (int64_t)group->facts.min_nodes,
+            .minimum = (int64_t)life_counts(core, group).sound - (int64_t)policy_minimum(group),
             .empty = policy_disruption_room(core, group, DISRUPTION_EMPTY).left,
             .underused = policy_disruption_room(core, group, DISRUPTION_UNDERUSED).left};
     }

@@ -201,15 +201,15 @@ uint32_t look_room(const struct look *look, const struct size *size)
 static void meet_minimum(struct look *look, struct candidate *candidate)
 {
     struct life_counts counts = life_counts(look->core, candidate->group);
-    uint32_t minimum =
-        candidate->group->facts.min_nodes > 0 ? (uint32_t)candidate->group->facts.min_nodes : 0;
+    uint32_t minimum = (uint32_t)policy_minimum(candidate->group);
     uint32_t have = counts.ready + counts.coming;
     struct size *size = have < minimum ? look_size_for_minimum(look, candidate) : NULL;
     if (size == NULL)
         return;
     char reason[160];
-    snprintf(reason, sizeof(reason), "minNodes asks for %u, there %s %u", minimum, have == 1 ? "is" : "are",
-             have);
+    bool own = (int64_t)minimum <= candidate->group->facts.min_nodes;
+    snprintf(reason, sizeof(reason), "%s asks for %u, there %s %u", own ? "minNodes" : "minNodesPerRegion",
+             minimum, have == 1 ? "is" : "are", have);
     look_order(look, size, least_of(minimum - have, look_room(look, size)), reason);
 }
 

@@ -12,6 +12,8 @@
 // Kubernetes events one look may cause for pods: people read some, not thousands.
 #define POD_EVENTS_MAX 20u
 
+#define BACKUP_TIER 100u // of groups that are another data center's backup
+
 struct planning {
     struct look *look;
     struct wish wish;
@@ -35,12 +37,13 @@ static void add_choice(struct planning *planning, struct size *size)
     const struct candidate *candidate = &planning->look->candidates[size->candidate];
     if (candidate->growth.rule != NULL || size->set_aside[0] != '\0' || size->made.unknown[0] != '\0')
         return;
+    bool backup = policy_is_backup(planning->look->core, candidate->group);
     uint32_t index = planning->wish.choice_count++;
     planning->size_of[index] = size;
     planning->choices[index] = (struct choice){.place = &size->made.place,
                                                .price_hour = size->made.price_hour,
                                                .group = size->candidate,
-                                               .tier = size->tier};
+                                               .tier = size->tier + (backup ? BACKUP_TIER : 0)};
 }
 
 static void make_wish(struct planning *planning, const struct pod *const *pods, uint32_t count)
@@ -303,6 +306,72 @@ static void keep_the_rest(struct planning *planning)
     look->left_count = kept;
 }
 
+// ---- several data centers
+
+static uint32_t planned_in(const struct planning *planning, uint32_t candidate)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < planning->chosen.machine_count; i++)
+        count += planning->choices[planning->chosen.machines[i].choice].group == candidate;
+    return count;
+}
+
+static bool begins_family(const struct look *look, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (policy_same_family(look->candidates[i].group, look->candidates[index].group))
+            return false;
+    const struct multi_region_facts *regions = &look->candidates[index].group->facts.multi_region;
+    return regions->enabled && regions->distribution != DISTRIBUTION_PRIMARY_BACKUP;
+}
+
+// Limits the groups of one family to their shares of what was planned. False when the plan has it so.
+static bool limit_family(struct planning *planning, uint32_t first)
+{
+    struct look *look = planning->look;
+    struct region_share *shares = ARENA_ARRAY(look->arena, struct region_share, look->candidate_count);
+    uint32_t *candidates = ARENA_ARRAY(look->arena, uint32_t, look->candidate_count);
+    uint32_t count = 0, machines = 0;
+    for (uint32_t i = first; i < look->candidate_count; i++) {
+        struct group *group = look->candidates[i].group;
+        if (!policy_same_family(look->candidates[first].group, group))
+            continue;
+        struct life_counts counts = life_counts(look->core, group);
+        shares[count] = (struct region_share){.group = group,
+                                              .has = counts.ready + counts.coming,
+                                              .room = planning->groups[i].room,
+                                              .planned = planned_in(planning, i)};
+        machines += shares[count].planned;
+        candidates[count++] = i;
+    }
+    if (count < 2 || machines == 0 || !policy_share_out(shares, count, machines))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        planning->groups[candidates[i]].room = shares[i].gets;
+    return true;
+}
+
+// The plan by price, once more with every data center's share as its limit; kept if it serves as many pods.
+static void share_out(struct planning *planning, struct packing_mark before)
+{
+    struct look *look = planning->look;
+    struct choice_group *groups = ARENA_ARRAY(look->arena, struct choice_group, look->candidate_count + 1);
+    memcpy(groups, planning->groups, look->candidate_count * sizeof(*groups));
+    bool changed = false;
+    for (uint32_t i = 0; i < look->candidate_count; i++)
+        changed = (begins_family(look, i) && limit_family(planning, i)) || changed;
+    if (!changed)
+        return;
+    uint32_t served = planning->chosen.served;
+    packing_rollback(&look->space.packing, before);
+    planning->chosen = choose_machines(&planning->wish);
+    if (planning->chosen.served >= served)
+        return;
+    memcpy(planning->groups, groups, look->candidate_count * sizeof(*groups));
+    packing_rollback(&look->space.packing, before);
+    planning->chosen = choose_machines(&planning->wish);
+}
+
 // False when nothing can be had.
 static bool choose(struct planning *planning, const struct pod *const *pods, uint32_t count)
 {
@@ -310,7 +379,9 @@ static bool choose(struct planning *planning, const struct pod *const *pods, uin
     make_wish(planning, pods, count);
     if (planning->wish.choice_count == 0)
         return false;
+    struct packing_mark before = packing_mark(&planning->look->space.packing);
     planning->chosen = choose_machines(&planning->wish);
+    share_out(planning, before);
     keep_what_may_come(planning);
     return true;
 }
