@@ -330,7 +330,7 @@ static bool let_nodes_go(struct core *core, struct move *move, struct group *gro
                               .room = policy_removal_room(core),
                               .elsewhere = elsewhere_create(core, core->policy->scratch, false),
                               .minimum_room =
-                                  (int64_t)life_counts(core, group).sound - (int64_t)group->facts.min_nodes,
+                                  (int64_t)life_counts(core, group).sound - (int64_t)policy_minimum(group),
                               .budget_room = policy_disruption_room(core, group, move->reason).left};
     move->held[0] = '\0';
     uint32_t kept = 0;
