@@ -439,11 +439,61 @@ static void what_is_promised_on_new_machines_is_placed(void **state)
         compare_on_machines(seed);
 }
 
+// ---- nodes that leave
+
+static void compare_leaving(uint32_t seed)
+{
+    const struct pod *waiting[WAITING_MAX], *moving[BOUND_MAX];
+    const struct node *leaving[2];
+    uint32_t count, leaving_count = 0, moving_count = 0;
+    struct arena *arena = arena_create(1 << 16);
+    random_seed(&source, seed);
+    struct cluster *cluster = draw_cluster(arena, waiting, &count);
+    struct packing packing = packing_create(arena, cluster);
+    for (uint32_t i = 0; i < cluster->node_count && leaving_count < 2; i++) {
+        if (cluster->nodes[i]->pods != NULL && chance(50))
+            leaving[leaving_count++] = cluster->nodes[i];
+    }
+    for (uint32_t i = 0; i < leaving_count; i++) {
+        packing_remove_node(&packing, leaving[i]);
+        for (const struct pod *pod = leaving[i]->pods; pod != NULL; pod = pod->next) {
+            if (pod->deletion_ms == 0) // who is ending anyway moves nowhere
+                moving[moving_count++] = pod;
+        }
+    }
+    struct found found = {.count = 0};
+    if (moving_count <= WAITING_MAX)
+        put_all(&packing, moving, moving_count, &found);
+    struct replay_plan plan = {.cluster = cluster,
+                               .leaving = leaving,
+                               .leaving_count = leaving_count,
+                               .promises = found.promises,
+                               .promise_count = found.count};
+    AUTOTEXT struct text told = {0};
+    tell(cluster, plan.promises, plan.promise_count);
+    if (replay_run(&plan, &told) > 0)
+        fail_seed(seed, "a pod of a leaving node fits where the scheduler does not put it", text_get(&told));
+    arena_destroy(arena);
+    cluster_destroy(cluster);
+}
+
+static void pods_of_leaving_nodes_find_their_places_together(void **state)
+{
+    (void)state;
+    if (only_seed() != 0) {
+        compare_leaving(only_seed());
+        return;
+    }
+    for (uint32_t seed = 1; seed <= SEEDS; seed++)
+        compare_leaving(seed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packing_and_the_scheduler_agree_on_nodes_that_are_there),
         cmocka_unit_test(what_is_promised_on_new_machines_is_placed),
+        cmocka_unit_test(pods_of_leaving_nodes_find_their_places_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
