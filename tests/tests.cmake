@@ -34,6 +34,9 @@ vpsie_fuzz(plan tests/fuzz/fuzz_plan.c tests/fuzz/corpus/plan plan)
 vpsie_fuzz(kubeconfig tests/fuzz/fuzz_kubeconfig.c tests/fuzz/corpus/kubeconfig kube)
 vpsie_fuzz(admin_request tests/fuzz/fuzz_admin_request.c tests/fuzz/corpus/admin_request admin)
 
+# Its names are looked up as slowly as the test wants.
+target_link_options(unit_agent_uplink_end PRIVATE -Wl,--wrap=getaddrinfo)
+
 # A room tests/<room>/ that needs more says so in tests/<room>/<room>.cmake.
 foreach(room fuzz e2e bench demo stage manifests images)
   include(${CMAKE_SOURCE_DIR}/tests/${room}/${room}.cmake OPTIONAL)
