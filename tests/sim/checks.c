@@ -188,7 +188,8 @@ static bool says_ready(const struct document *document)
     return false;
 }
 
-// A machine that is in no VPSie group was ordered by none of us: no intention may name it.
+// A machine that is in no VPSie group was ordered by none of us, one of another VPSie group by another
+// intention: no intention may name it.
 static void check_identity(struct sim *sim, const struct api_change *change)
 {
     const char *identifier = json_text(change->now->json, "spec.vpsieNodeIdentifier");
@@ -196,6 +197,10 @@ static void check_identity(struct sim *sim, const struct api_change *change)
         identifier[0] == 0 ? NULL : cloud_machine_find(sim->world, identifier);
     if (machine != NULL && (machine->master || machine->group_id == 0))
         sim_break(sim, "the intention %s takes %s, which is not ours",
+                  json_text(change->now->json, "metadata.name"), machine->node_name);
+    int64_t group_id = (int64_t)json_number(change->now->json, "spec.vpsieGroupID", 0);
+    if (machine != NULL && group_id != 0 && group_id != machine->group_id)
+        sim_break(sim, "the intention %s takes %s, which is another group's",
                   json_text(change->now->json, "metadata.name"), machine->node_name);
 }
 
@@ -324,7 +329,6 @@ void check_before_effect(struct sim *sim, const struct call *call)
         return;
     if (machine->master || !is_ours(sim, machine->node_name))
         sim_break(sim, "%s, which is not ours, is deleted", machine->node_name);
-    sim->swapped_gone += machine->call == 0;
     if (!machine->registered || !node_is_ready(sim->world, machine->node_name) || !call->told_ready)
         return; // never joined, or broken as far as could be known when the call left
     size_t pods = count_movable_pods(sim->world, machine->node_name);
@@ -391,13 +395,14 @@ static void audit_machines(struct sim *sim)
 {
     int64_t bound_ms = sim->settings.core.http_timeout_ms + sim->settings.core.appearance_bound_ms;
     const struct cloud_machine *orphan = NULL;
-    size_t orphans = 0, hidden = 0, swapped = sim->swapped_gone; // swapped: a person's machine went for ours
+    size_t orphans = 0, hidden = 0;
+    size_t added = 0; // a machine that a person adds goes for ours, or hides which is
     for (size_t i = 0; i < sim->world->cloud->machine_count && !sim->let_go; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
         int64_t from_ms = sim->hindered_ms > machine->created_ms ? sim->hindered_ms : machine->created_ms;
+        added += machine->call == 0 && machine->group_id != 0;
         if (machine->gone || machine->leaving || machine->master)
             continue;
-        swapped += machine->call == 0 && machine->group_id != 0 && intention_of(sim, machine) != NULL;
         if (machine->call == 0)
             continue;
         hidden += sim->lied_ms > machine->created_ms;
@@ -406,10 +411,10 @@ static void audit_machines(struct sim *sim)
         orphans++;
         orphan = machine;
     }
-    if (orphans > hidden + swapped || (orphans > 0 && sim->surplus_said_ms < orphan->created_ms))
+    if (orphans > hidden + added || (orphans > 0 && sim->surplus_said_ms < orphan->created_ms))
         sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention%s", orphan->hostname,
                   (long long)((sim->world->now_ms - orphan->created_ms) / 1000),
-                  orphans > hidden + swapped ? "" : " and is in nobody's sight");
+                  orphans > hidden + added ? "" : " and is in nobody's sight");
 }
 
 static bool is_settled(const cJSON *json)

@@ -103,7 +103,6 @@ struct sim {
     size_t recovery_count;
     char **cordons; // nodes that a person has cordoned
     size_t cordon_count;
-    size_t swapped_gone;     // machines that a person added, that went for ours and are deleted
     int64_t surplus_said_ms; // people were last told of machines that nobody asked for
     char **said;
     size_t said_count;

@@ -286,9 +286,22 @@ static void takes_a_stranger(struct core *core, struct commands *out)
     made->update_intention.identifier = cloud_machine_by_node(sim_world(stage), "pet-1")->identifier;
 }
 
+static void takes_another_group_s(struct core *core, struct commands *out)
+{
+    int64_t id = person_adds_group(sim_world(stage), SIM_CLUSTER, "theirs", SIM_SIZE_LARGE)->id;
+    const struct cloud_machine *machine = person_adds_machine(sim_world(stage), SIM_CLUSTER, id);
+    struct command *made = command(core, out, COMMAND_KUBE_UPDATE_INTENTION);
+    made->update_intention.space = "default";
+    made->update_intention.name = "general-1";
+    made->update_intention.resource_version = "";
+    made->update_intention.identifier = machine->identifier;
+    made->update_intention.vpsie_group_id = id - 1;
+}
+
 static void a_stranger_taken_for_ours_is_caught(void **state)
 {
     (void)state;
+    caught(takes_another_group_s, "which is another group's", false);
     caught(takes_a_stranger, "takes pet-1, which is not ours", false);
 }
 

@@ -100,6 +100,29 @@ static void deploy(struct sim *sim, struct random *random)
     add_daemonset(sim_world(sim), &(struct workload){.name = "log", .cpu_millis = 50, .memory_mb = 64});
 }
 
+// Every eleventh seed a second NodeGroup; of every other of those its machines look like the first one's.
+static bool has_another_group(uint64_t seed)
+{
+    return seed % 11 == 4;
+}
+
+static void add_another_group(struct sim *sim, uint64_t seed)
+{
+    add_node_group(sim_world(sim), &(struct group_plan){.name = "other",
+                                                        .max = 4,
+                                                        .cluster = SIM_CLUSTER,
+                                                        .datacenter = SIM_DATACENTER,
+                                                        .size_id = seed % 2 == 0 ? SIM_SIZE : SIM_SIZE_LARGE,
+                                                        .label_key = "pool",
+                                                        .label_value = "other",
+                                                        .down_stabilization_seconds = 60});
+    add_deployment(sim_world(sim), &(struct workload){.name = "etl",
+                                                      .cpu_millis = 2500,
+                                                      .memory_mb = 2048,
+                                                      .selector_key = "pool",
+                                                      .selector_value = "other"});
+}
+
 // Something that people, programs or fate do.
 static void happening(struct sim *sim, struct random *random)
 {
@@ -198,6 +221,7 @@ static bool served(struct sim *sim, void *context)
     size_t waiting = 0; // a DaemonSet's pod that finds its own node full is nobody's to serve
     for (size_t i = 0; i < sizeof apps / sizeof apps[0]; i++)
         waiting += count_pods(sim_world(sim), "default", apps[i], PODS_WAITING);
+    waiting += count_pods(sim_world(sim), "default", "etl", PODS_WAITING);
     return waiting == 0;
 }
 
@@ -227,6 +251,8 @@ static void live(struct sim *sim, uint64_t seed)
         happening(sim, &random);
         if (adds_machines(seed) && random_chance(&random, 8))
             somebody_adds_a_machine(sim);
+        if (has_another_group(seed) && random_chance(&random, 40))
+            scale_deployment(sim_world(sim), "default", "etl", (int32_t)random_between(&random, 0, 4));
     }
 }
 
@@ -239,13 +265,19 @@ static uint64_t run_seed(uint64_t seed, bool to_the_end)
     int32_t max = adds_machines(seed) ? 14 : 8; // what people add counts, too
     struct sim *sim =
         seed % 5 == 3 ? tale_prepare_two_sizes(&settings, 1, max) : tale_prepare(&settings, 1, max);
+    if (has_another_group(seed))
+        add_another_group(sim, seed);
     live(sim, seed);
     tale_assert(sim, sim_broken(sim)[0] == 0);
     if (to_the_end) {
         calm(sim);
         for (size_t i = 0; i < sizeof apps / sizeof apps[0]; i++) // what eight machines surely hold
             scale_deployment(sim_world(sim), "default", apps[i], (int32_t)random_between(&random, 2, 6));
+        if (has_another_group(seed))
+            scale_deployment(sim_world(sim), "default", "etl", 3);
         tale_until(sim, served, NULL, MINUTES(240), "every pod is served once the faults are over");
+        if (has_another_group(seed))
+            scale_deployment(sim_world(sim), "default", "etl", 0);
         for (size_t i = 0; i < sizeof apps / sizeof apps[0]; i++)
             scale_deployment(sim_world(sim), "default", apps[i], 0);
         tale_until(sim, at_minimum, NULL, MINUTES(600), "the idle cluster is back at its minimum");
