@@ -284,3 +284,37 @@ void consolidate_explain(struct core *core, struct node *node, struct arena *are
             arena_strdup(arena, worth.worth ? "goes in the next round of consolidation"
                                             : "less on the node, or a cheaper size in the group"));
 }
+
+static char *say_round(struct core *core, struct group *group, struct arena *arena)
+{
+    const struct move *move = moves_of_group(core, group);
+    const struct group_moves *known = &group_policy(core, group)->moves;
+    char duration[32];
+    if (move != NULL)
+        return arena_printf(arena, "D%llu is under way%s%s", (unsigned long long)move->decision_id,
+                            move->held[0] != '\0' ? ", waits for " : "", move->held);
+    if (known->round_from_ms == 0)
+        return arena_strdup(arena, "no round yet");
+    if (!known->round_over) {
+        policy_duration(duration, sizeof(duration), core->now_ms - known->round_from_ms);
+        return arena_printf(arena, "a round since %s", duration);
+    }
+    int64_t left_ms = known->round_from_ms + group->facts.cost.interval_seconds * 1000 - core->now_ms;
+    policy_duration(duration, sizeof(duration), left_ms > 0 ? left_ms : 0);
+    return arena_printf(arena, "nothing more to gain; the next round in %s", duration);
+}
+
+void consolidate_explain_group(struct core *core, struct group *group, struct arena *arena,
+                               struct explanation *out)
+{
+    const struct strategy *strategy = consolidate_strategy(group->facts.cost.strategy);
+    const char *off;
+    bool on = consolidate_enabled(core, group, &off);
+    bool approval = strategy->recommends || group->facts.cost.require_approval;
+    add_row(out, arena, RULE_INFO, on ? say_round(core, group, arena) : arena_strdup(arena, "off"),
+            on ? arena_printf(arena, "%s: $%.2f a month, %d%%%s", strategy->name,
+                              group->facts.cost.monthly_savings_min, strategy->saving_percent,
+                              approval ? ", after an approval" : "")
+               : arena_strdup(arena, "on"),
+            arena_strdup(arena, off));
+}

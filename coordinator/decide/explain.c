@@ -356,6 +356,7 @@ bool explain_group(struct core *core, struct arena *arena, const char *name, str
                 arena_strdup(arena, policy_is_backup(core, group) ? "backup" : "shares machines out"), NULL);
     }
     add_use_row(core, arena, group, out);
+    consolidate_explain_group(core, group, arena, out);
     if (core->config.headroom_count > 0)
         add_row(out, arena, "headroom", RULE_INFO,
                 arena_printf(arena, "%u of %u pieces, of all groups, have room",

@@ -131,6 +131,8 @@ int64_t consolidate_rests_until(struct core *core, struct group *group, const st
 void consolidate_remember(struct core *core, struct group *group); // a consolidation begins
 // In words, appended to `out`.
 void consolidate_explain(struct core *core, struct node *node, struct arena *arena, struct explanation *out);
+void consolidate_explain_group(struct core *core, struct group *group, struct arena *arena,
+                               struct explanation *out);
 
 // ---- replacement
 

@@ -462,6 +462,40 @@ static void a_dry_run_says_it_once(void **state)
     assert_int_equal(stage_coming(stage, "general"), 0);
 }
 
+static const struct rule *group_row(struct arena *arena)
+{
+    struct explanation out;
+    assert_true(explain_group(stage->core, arena, "general", &out));
+    for (uint32_t i = 0; i < out.rule_count; i++)
+        if (strcmp(out.rules[i].name, "consolidation") == 0)
+            return &out.rules[i];
+    fail();
+    return NULL;
+}
+
+static void a_group_says_where_its_round_stands(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_create(4096);
+    begin((struct wish_of){.off = true});
+    assert_string_equal(group_row(arena)->saw, "off");
+    begin((struct wish_of){.monthly_savings_min = 10});
+    stage_machine_of(stage, "w-1", "general", true);
+    stage_running(stage, "one", "w-1", 7200, 128);
+    live(5 * MINUTE_MS);
+    assert_non_null(strstr(group_row(arena)->saw, "nothing more to gain; the next round in 23h"));
+    assert_string_equal(group_row(arena)->limit, "auto: $10.00 a month, 10%");
+    live(24 * (int64_t)HOUR_MS);
+    stage_machine_of(stage, "w-2", "general", true);
+    stage_running(stage, "two", "w-2", 400, 128);
+    live(24 * (int64_t)HOUR_MS);
+    char wanted[80];
+    snprintf(wanted, sizeof(wanted), "D%llu is under way, waits for its machines to come",
+             (unsigned long long)last_move()->id);
+    assert_string_equal(group_row(arena)->saw, wanted);
+    arena_destroy(arena);
+}
+
 static void it_is_explained(void **state)
 {
     (void)state;
@@ -510,6 +544,7 @@ int main(void)
         TEST(a_recommendation_goes_with_its_node),
         TEST(another_term_does_not_go_on_with_the_moves_of_the_one_before),
         TEST(a_dry_run_says_it_once),
+        TEST(a_group_says_where_its_round_stands),
         TEST(it_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
