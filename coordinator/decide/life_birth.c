@@ -110,7 +110,7 @@ bool order_new_birth(struct core *core, struct group *group, const struct pool *
                             .name = name,
                             .group = xstrdup(group->facts.name),
                             .decision_id = decision_id,
-                            .size_id = pool != NULL ? pool->size_id : 0,
+                            .size_id = pool != NULL ? pool->size_id : group->facts.kube_size_id,
                             .reason = life_intern(core, reason)};
     if (adopt != NULL) {
         birth->adopt = machine_name_of(core, adopt);

@@ -194,6 +194,20 @@ static void an_order_of_a_size_makes_its_vpsie_group_and_goes_there(void **state
     assert_int_equal(life_size(puppet->core, intention), PUPPET_SIZE);
 }
 
+static void before_vpsie_s_groups_are_known_the_spec_s_size_is_asked_for(void **state)
+{
+    (void)state;
+    puppet_destroy(puppet);
+    puppet = puppet_create(NULL);
+    puppet_group(puppet, "fixed", PUPPET_SIZE_TOO, 0, 4);
+    puppet->held[COMMAND_VPSIE_LIST_GROUPS] = true;
+    puppet_start(puppet);
+    puppet_answer_words(puppet, puppet_last(puppet, COMMAND_VPSIE_LIST_GROUPS), OUTCOME_NOT_FOUND, 0, "none");
+    puppet_order(puppet, "fixed", 1);
+    assert_int_equal(puppet_stored_count(puppet), 1);
+    assert_string_equal(puppet_stored(puppet, 0)->size, "22");
+}
+
 static void what_is_not_seen_yet_is_counted_by_its_size(void **state)
 {
     (void)state;
@@ -332,6 +346,7 @@ int main(void)
         TEST(a_further_one_is_not_taken_for_the_one_of_the_nodegroup_s_name),
         TEST(a_size_that_is_no_longer_offered_is_not_ordered_and_its_machines_stay),
         TEST(an_order_of_a_size_makes_its_vpsie_group_and_goes_there),
+        TEST(before_vpsie_s_groups_are_known_the_spec_s_size_is_asked_for),
         TEST(what_is_not_seen_yet_is_counted_by_its_size),
         TEST(orders_of_two_sizes_are_open_together_and_find_their_own_machines),
         TEST(a_refusal_of_one_size_does_not_stop_the_other),
