@@ -129,18 +129,56 @@ static void draw_asks(struct arena *arena, const char *space, struct pod_shape_f
     }
 }
 
-static const struct pod *put_pod(struct cluster *cluster, struct arena *arena, uint32_t number,
-                                 const char *node_name)
+// What the pods of an app have in common when rules are the app's: drawn once, and a spread is about the
+// app's own pods, as those of a Deployment are.
+struct app_rules {
+    bool drawn;
+    struct pod_shape_facts shape;
+};
+struct rules {
+    bool of_apps;
+    struct app_rules items[2][3]; // by namespace and app
+};
+
+static void take_rules(struct rules *rules, struct arena *arena, size_t space, size_t app,
+                       struct pod_shape_facts *shape)
+{
+    struct app_rules *own = &rules->items[space][app];
+    if (!own->drawn) {
+        *own = (struct app_rules){.drawn = true};
+        draw_asks(arena, spaces[space], &own->shape);
+        struct requirement *mine = ARENA_NEW(arena, struct requirement);
+        *mine = (struct requirement){
+            .key = "app", .operator= SELECTOR_IN, .values = one_text(arena, apps[app]), .value_count = 1};
+        for (uint32_t i = 0; i < own->shape.spread_count; i++)
+            ((struct spread_constraint *)(uintptr_t)own->shape.spread)[i].selector =
+                (struct selector){.requirements = mine, .requirement_count = 1};
+    }
+    struct resources requests = shape->requests;
+    struct labels labels = shape->labels;
+    const char *scheduler_name = shape->scheduler_name;
+    *shape = own->shape;
+    shape->requests = requests;
+    shape->labels = labels;
+    shape->scheduler_name = scheduler_name;
+}
+
+static const struct pod *put_pod(struct cluster *cluster, struct arena *arena, struct rules *rules,
+                                 uint32_t number, const char *node_name)
 {
     char *name = ARENA_ARRAY(arena, char, 16);
     snprintf(name, 16, "pod-%02u", number);
     struct pod_facts facts = make_pod(name, node_name, 100 * draw(1, 12), GIB / 4);
-    facts.space = spaces[draw(0, 1)];
-    struct label *app = ARENA_NEW(arena, struct label);
-    *app = (struct label){"app", apps[draw(0, 2)]};
-    facts.shape.labels = (struct labels){app, chance(90) ? 1 : 0};
-    facts.shape.priority = chance(80) ? 0 : 5;
-    draw_asks(arena, facts.space, &facts.shape);
+    size_t space = (size_t)draw(0, 1), app = (size_t)draw(0, 2);
+    facts.space = spaces[space];
+    struct label *label = ARENA_NEW(arena, struct label);
+    *label = (struct label){"app", apps[app]};
+    facts.shape.labels = (struct labels){label, rules->of_apps || chance(90) ? 1 : 0};
+    facts.shape.priority = rules->of_apps || chance(80) ? 0 : 5;
+    if (rules->of_apps)
+        take_rules(rules, arena, space, app, &facts.shape);
+    else
+        draw_asks(arena, facts.space, &facts.shape);
     if (chance(20)) {
         char *claim = ARENA_ARRAY(arena, char, 16);
         snprintf(claim, 16, "claim-%u", (unsigned)draw(0, 7));
@@ -238,9 +276,11 @@ const char *draw_zone(void)
     return zones[draw(0, 2)];
 }
 
-struct cluster *draw_cluster(struct arena *arena, const struct pod **waiting, uint32_t *waiting_count)
+struct cluster *draw_cluster(struct arena *arena, enum draw_rules whose, const struct pod **waiting,
+                             uint32_t *waiting_count)
 {
     struct cluster *cluster = cluster_create();
+    struct rules rules = {.of_apps = whose == RULES_OF_EACH_APP};
     uint32_t nodes = (uint32_t)draw(1, NODES_MAX), bound = (uint32_t)draw(0, BOUND_MAX);
     put_spaces(cluster);
     put_claims(cluster);
@@ -249,11 +289,11 @@ struct cluster *draw_cluster(struct arena *arena, const struct pod **waiting, ui
     for (uint32_t i = 0; i < bound; i++) {
         char name[16];
         snprintf(name, sizeof name, "node-%02u", (unsigned)draw(0, nodes - 1));
-        put_pod(cluster, arena, i, name);
+        put_pod(cluster, arena, &rules, i, name);
     }
     *waiting_count = (uint32_t)draw(1, WAITING_MAX);
     for (uint32_t i = 0; i < *waiting_count; i++)
-        waiting[i] = put_pod(cluster, arena, bound + i, "");
+        waiting[i] = put_pod(cluster, arena, &rules, bound + i, "");
     return cluster;
 }
 

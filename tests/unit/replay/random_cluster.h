@@ -17,8 +17,12 @@ int64_t draw(int64_t low, int64_t high);
 bool chance(uint32_t percent);
 const char *draw_zone(void); // "a", "b" or "c", as the label "zone" of most nodes
 
+// Rules of each pod: two pods of an app may ask for different things, and one may be counted by rules that it
+// does not have itself. Rules of each app: as controllers make pods.
+enum draw_rules { RULES_OF_EACH_POD, RULES_OF_EACH_APP };
 // The arena holds what the facts point to. The caller destroys the cluster.
-struct cluster *draw_cluster(struct arena *arena, const struct pod **waiting, uint32_t *waiting_count);
+struct cluster *draw_cluster(struct arena *arena, enum draw_rules whose, const struct pod **waiting,
+                             uint32_t *waiting_count);
 
 #define ANY_SEED_ENV "VPSIE_SEED" // one seed alone, told in full
 uint32_t only_seed(void);         // 0: all

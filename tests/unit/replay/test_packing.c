@@ -68,7 +68,7 @@ static void compare_on_nodes(uint32_t seed)
     uint32_t count;
     struct arena *arena = arena_create(1 << 16);
     draw_begin(seed);
-    struct cluster *cluster = draw_cluster(arena, waiting, &count);
+    struct cluster *cluster = draw_cluster(arena, RULES_OF_EACH_POD, waiting, &count);
     struct packing packing = packing_create(arena, cluster);
     struct found found = {.count = 0};
     put_all(&packing, waiting, count, &found);
@@ -104,7 +104,7 @@ static void compare_on_machines(uint32_t seed)
     uint32_t count, landed[WAITING_MAX];
     struct arena *arena = arena_create(1 << 16);
     draw_begin(seed);
-    struct cluster *cluster = draw_cluster(arena, waiting, &count);
+    struct cluster *cluster = draw_cluster(arena, RULES_OF_EACH_POD, waiting, &count);
     struct label zone = {"zone", draw_zone()};
     struct labels labels = {&zone, chance(90) ? 1 : 0};
     struct place template = {
@@ -160,7 +160,7 @@ static void compare_leaving(uint32_t seed)
     uint32_t count, leaving_count = 0, moving_count = 0;
     struct arena *arena = arena_create(1 << 16);
     draw_begin(seed);
-    struct cluster *cluster = draw_cluster(arena, waiting, &count);
+    struct cluster *cluster = draw_cluster(arena, RULES_OF_EACH_POD, waiting, &count);
     struct packing packing = packing_create(arena, cluster);
     for (uint32_t i = 0; i < cluster->node_count && leaving_count < 2; i++) {
         if (cluster->nodes[i]->pods != NULL && chance(50))
