@@ -42,6 +42,26 @@ static double share(double part, double whole)
     return whole > 0 ? 100.0 * part / whole : -1.0;
 }
 
+// Its VPSie groups, one for each size.
+static void put_pools(struct json *json, const struct core *core, const struct group_life *life)
+{
+    json_put_array(json, "pools");
+    for (uint32_t i = 0; i < life->pool_count; i++) {
+        const struct pool *pool = &life->pools[i];
+        bool backs_off = pool->backoff_until_ms > core->now_ms;
+        json_put_object(json, NULL);
+        json_put_string(json, "name", pool->name);
+        json_put_integer(json, "sizeID", pool->size_id);
+        json_put_integer(json, "vpsieGroupID", pool->vpsie_group_id);
+        json_put_bool(json, "orderable", pool->orderable);
+        json_put_integer(json, "surplus", pool->surplus);
+        json_put_time(json, "backoffUntil", backs_off ? pool->backoff_until_ms : 0);
+        json_put_string(json, "backoffReason", backs_off ? pool->backoff_reason : "");
+        json_put_end(json);
+    }
+    json_put_end(json);
+}
+
 static void one_group(struct view *view, struct group *group)
 {
     struct core *core = view->core;
@@ -77,6 +97,7 @@ static void one_group(struct view *view, struct group *group)
     json_put_integer(json, "vpsieGroupID", life->vpsie_group_id);
     json_put_string(json, "datacenterID", facts->datacenter_id);
     json_put_integer(json, "surplus", life->surplus);
+    put_pools(json, core, life);
     json_put_string(json, "doing", life->doing);
     json_put_string(json, "problem", facts->invalid[0] != '\0' ? facts->invalid : life->problem);
     json_put_time(json, "backoffUntil", life->backoff_until_ms > core->now_ms ? life->backoff_until_ms : 0);

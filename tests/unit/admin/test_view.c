@@ -112,6 +112,26 @@ static void an_acting_coordinator_says_so_and_needs_nobody(void **state)
     cJSON_Delete(json);
 }
 
+static void a_group_shows_its_vpsie_groups(void **state)
+{
+    (void)state;
+    usual_cluster();
+    struct group_life *life = group_life(stage->core, cluster_group(stage->core->cluster, NULL, "general"));
+    assert_true(life->pool_count > 0);
+    life->pools[0].backoff_until_ms = stage->now_ms + 60000;
+    snprintf(life->pools[0].backoff_reason, sizeof(life->pools[0].backoff_reason), "quota exceeded");
+    cJSON *json = ask("{\"command\":\"groups\"}");
+    const cJSON *pools = at(cJSON_GetArrayItem(at(json, "groups"), 0), "pools");
+    assert_int_equal(cJSON_GetArraySize(pools), life->pool_count);
+    const cJSON *pool = cJSON_GetArrayItem(pools, 0);
+    assert_string_equal(text_at(pool, "name"), "general");
+    assert_int_equal(number_at(pool, "sizeID"), life->size_id);
+    assert_int_equal(number_at(pool, "vpsieGroupID"), life->vpsie_group_id);
+    assert_true(cJSON_IsTrue(at(pool, "orderable")));
+    assert_string_equal(text_at(pool, "backoffReason"), "quota exceeded");
+    cJSON_Delete(json);
+}
+
 // As the agents of an installation without any privilege: they cannot list the kubelet's folders.
 static void nodes_whose_agents_may_not_look_are_counted(void **state)
 {
@@ -511,7 +531,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_acting_coordinator_says_so_and_needs_nobody),
+        TEST(a_group_shows_its_vpsie_groups),
         TEST(nodes_whose_agents_may_not_look_are_counted),
+        TEST(a_group_shows_its_vpsie_groups),
         TEST(nodes_whose_agents_may_not_look_are_counted),
         TEST(every_state_heads_the_status),
         TEST(what_needs_a_person_comes_with_the_command_to_look),
