@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define LAST_WORDS_SECONDS_MAX 1u
+#define LAST_WORDS_SECONDS_MAX 3u
 
 // Ends the process whatever its threads do or block.
 static void arm_alarm(unsigned seconds)
