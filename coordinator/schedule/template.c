@@ -24,6 +24,11 @@ static const char *const learned_keys[] = {
     "beta.kubernetes.io/arch",       "beta.kubernetes.io/os",       KEY_ARCH,         KEY_OS,
     "topology.kubernetes.io/region", "topology.kubernetes.io/zone", (KEY_DATACENTER),
 };
+// What else says where a machine is: a storage driver's own zones. Such a label can also be one machine's
+// alone.
+#define PREFIX_TOPOLOGY "topology."
+// So many other nodes of the group must agree on it, as far as there are so many.
+#define WITNESSES_MAX 8u
 // These follow the size: learned only from a node of the same size.
 static const char *const learned_size_keys[] = {
     "beta.kubernetes.io/instance-type",
@@ -133,8 +138,10 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 struct lesson {
-    const struct node *of_group; // the youngest of the group, whatever its size
-    const struct node *of_size;  // the youngest of the size, in the group if there is one
+    const struct node *of_group;                 // the youngest of the group, whatever its size
+    const struct node *witnesses[WITNESSES_MAX]; // others of the group
+    uint32_t witness_count;
+    const struct node *of_size; // the youngest of the size, in the group if there is one
     bool of_size_in_group;
     struct resources allocatable; // of all nodes of the size, in the group if there is one: the least of each
 };
@@ -159,6 +166,13 @@ static void learn_size(struct lesson *lesson, const struct node *node, bool in_g
     least->extended_count = lesson->of_size->allocatable.extended_count;
 }
 
+static void learn_group(struct lesson *lesson, const struct node *node)
+{
+    if (lesson->witness_count < WITNESSES_MAX)
+        lesson->witnesses[lesson->witness_count++] = node;
+    lesson->of_group = younger(lesson->of_group, node);
+}
+
 static struct lesson learn(const struct cluster *cluster, const struct group *group, const struct size *size,
                            int64_t size_id)
 {
@@ -168,7 +182,7 @@ static struct lesson learn(const struct cluster *cluster, const struct group *gr
         if (!is_teacher(node))
             continue;
         if (node->group == group)
-            lesson.of_group = younger(lesson.of_group, node);
+            learn_group(&lesson, node);
         if (has_size(cluster, node, size, size_id))
             learn_size(&lesson, node, node->group == group);
     }
@@ -244,14 +258,38 @@ static void learn_labels(struct label_list *list, const struct node *node, const
     }
 }
 
+static bool all_agree(const struct lesson *lesson, const struct label *label)
+{
+    if (lesson->witness_count < 2)
+        return strcmp(label->value, lesson->of_group->name) != 0;
+    for (uint32_t i = 0; i < lesson->witness_count; i++) {
+        const char *value = labels_get(&lesson->witnesses[i]->labels, label->key);
+        if (value == NULL || strcmp(value, label->value) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void learn_topology(struct label_list *list, const struct lesson *lesson)
+{
+    for (uint32_t i = 0; lesson->of_group != NULL && i < lesson->of_group->labels.count; i++) {
+        const struct label *label = &lesson->of_group->labels.items[i];
+        if (strncmp(label->key, PREFIX_TOPOLOGY, strlen(PREFIX_TOPOLOGY)) == 0 && all_agree(lesson, label))
+            set_label(list, label->key, label->value);
+    }
+}
+
 // Later ones win: the default, what was learned, the group's own, ours.
 static const struct labels *make_labels(struct arena *arena, const struct group *group,
                                         const struct lesson *lesson, int64_t size_id)
 {
     uint32_t room = group->facts.node_labels.count + LABELS_LEARNED_MAX + LABELS_OURS;
+    if (lesson->of_group != NULL)
+        room += lesson->of_group->labels.count;
     struct label_list list = {.items = ARENA_ARRAY(arena, struct label, room)};
     set_label(&list, KEY_OS, "linux");
     set_label(&list, KEY_ARCH, "amd64");
+    learn_topology(&list, lesson);
     learn_labels(&list, lesson->of_group, learned_keys, sizeof(learned_keys) / sizeof(learned_keys[0]));
     if (lesson->of_size_in_group) {
         learn_labels(&list, lesson->of_size, learned_size_keys,

@@ -19,8 +19,8 @@ struct template_node {
 // Capacity from the offer (VPSie group's cpu/ram when the offer is not listed); allocatable = capacity less
 // what live nodes of the same size reserve, learned from them; before the first: less 100m + 6 % cpu of the
 // first core..., a sane default that the .c documents. Labels: kubernetes.io/os=linux, arch=amd64, instance
-// type, zone as learned, the group's labels, managed and nodegroup, hostname unique. Taints: the group's.
-// Everything lives in the arena.
+// type, zone (also a storage driver's, when the group's nodes agree) as learned, the group's labels, managed
+// and nodegroup, hostname unique. Taints: the group's. Everything lives in the arena.
 struct template_node template_create(struct arena *arena, const struct cluster *cluster,
                                      const struct group *group, int64_t size_id);
 

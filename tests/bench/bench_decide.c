@@ -486,7 +486,7 @@ static void run_curve(const struct bench_options *options, uint32_t rounds, stru
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct bench_options at = *options;
         at.nodes = sizes[i];
-        at.pods = sizes[i] * 20;
+        at.pods = sizes[i] * 18;
         at.pending = sizes[i] * 2;
         pending(&at, "curve", rounds, samples);
     }

@@ -434,6 +434,53 @@ static void every_new_machine_is_a_host_of_its_own(void **state)
     scene_end(&scene);
 }
 
+// A machine that has joined stands as a place of its own, as it will be: with its own host name and its pods.
+static void a_machine_that_joins_has_its_own_pods(void **state)
+{
+    (void)state;
+    static const struct label labels[] = {{HOST, "new.group"}, {ZONE, "a"}};
+    static const struct labels in_zone_a = {labels, 2};
+    static const struct taints taints;
+    static const struct resources allocatable = {.cpu_millis = 1000, .memory_bytes = GIB, .pods = 10};
+    struct scene scene;
+    scene_begin(&scene);
+    scene_node(&scene, "b1", "b");
+    struct node_facts facts = make_node("joined");
+    facts.ready = NODE_READY_FALSE;
+    const struct node *node = cluster_put_node(scene.cluster, &facts);
+    struct pod_facts there = scene_pod("w", "joined", "web");
+    APART(there, TERM(HOST, DB));
+    scene_put(&scene, &there);
+    struct pod_facts friend_facts = scene_pod("friend", "", "api");
+    TOGETHER(friend_facts, TERM(ZONE, WEB));
+    const struct pod *friend = scene_put(&scene, &friend_facts);
+    struct pod_facts foe_facts = scene_pod("foe", "", "db");
+    const struct pod *foe = scene_put(&scene, &foe_facts);
+    struct packing *packing = scene_packing(&scene);
+    assert_string_equal(scene_fits(&scene, friend), ""); // the node lacks a zone still
+    packing_remove_node(packing, node);
+    struct place place = {.name = "joined",
+                          .labels = &in_zone_a,
+                          .taints = &taints,
+                          .allocatable = &allocatable,
+                          .ready = true,
+                          .node = node};
+    struct packing_mark mark = packing_mark(packing);
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(packing_add(packing, &place), 1);
+        assert_string_equal(scene_fits(&scene, friend), "joined");
+        assert_string_equal(scene_fits(&scene, foe), "b1");
+        packing_remove_node(packing, node); // and it may go again
+        assert_string_equal(scene_fits(&scene, friend), "");
+        assert_string_equal(scene_fits(&scene, foe), "b1");
+        packing_restore_node(packing, node);
+        assert_string_equal(scene_fits(&scene, friend), "joined");
+        packing_rollback(packing, mark);
+        assert_string_equal(scene_fits(&scene, friend), "");
+    }
+    scene_end(&scene);
+}
+
 static void the_first_of_its_kind_opens_a_machine_and_the_others_follow(void **state)
 {
     (void)state;
@@ -475,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_removed_node_takes_its_pods_along),
         cmocka_unit_test(pods_of_nodes_that_take_none_count_as_well),
         cmocka_unit_test(every_new_machine_is_a_host_of_its_own),
+        cmocka_unit_test(a_machine_that_joins_has_its_own_pods),
         cmocka_unit_test(the_first_of_its_kind_opens_a_machine_and_the_others_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

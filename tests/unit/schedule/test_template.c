@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -308,6 +309,30 @@ static void daemonset_and_mirror_pods_are_residents_of_the_new_machine(void **st
     assert_ptr_equal(template.place.residents[1], pod->shape);
 }
 
+static void zones_of_a_storage_driver_are_learned_when_the_group_agrees(void **state)
+{
+    (void)state;
+    static const char *const zones[] = {"north", "north", "south"};
+    for (uint32_t nodes = 1; nodes <= 3; nodes++) {
+        char name[16];
+        snprintf(name, sizeof(name), "n%u", nodes);
+        struct label labels[9];
+        struct node_facts node = group_node(name, labels);
+        memmove(labels + 8, labels + 6, sizeof(labels[0])); // keys are sorted
+        labels[6] = (struct label){"topology.csi.example.com/node", name};
+        labels[7] = (struct label){"topology.csi.example.com/zone", zones[nodes - 1]};
+        node.labels.count = 9;
+        cluster_put_node(cluster, &node);
+        struct template_node template = template_create(arena, cluster, group, 42);
+        assert_null(label(&template, "topology.csi.example.com/node"));
+        if (nodes < 3)
+            assert_string_equal(label(&template, "topology.csi.example.com/zone"), "north");
+        else
+            assert_null(label(&template, "topology.csi.example.com/zone"));
+        assert_string_equal(label(&template, "topology.kubernetes.io/zone"), "z1");
+    }
+}
+
 static void attach_limits_are_learned_from_a_live_node(void **state)
 {
     (void)state;
@@ -344,6 +369,7 @@ int main(void)
         TEST(daemonsets_that_would_land_there_are_counted),
         TEST(mirror_pods_are_counted_as_on_the_node_learned_from),
         TEST(daemonset_and_mirror_pods_are_residents_of_the_new_machine),
+        TEST(zones_of_a_storage_driver_are_learned_when_the_group_agrees),
         TEST(attach_limits_are_learned_from_a_live_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
