@@ -18,6 +18,8 @@ static const struct kind {
     [COMMAND_KUBE_DELETE_INTENTION] = {"kube-delete-intention", true, true},
     [COMMAND_KUBE_GROUP_STATUS] = {"kube-group-status", true, true},
     [COMMAND_KUBE_GROUP_FINALIZER] = {"kube-group-finalizer", true, true},
+    [COMMAND_KUBE_CREATE_NODEGROUP] = {"kube-create-nodegroup", true, true},
+    [COMMAND_KUBE_DELETE_NODEGROUP] = {"kube-delete-nodegroup", true, true},
     [COMMAND_KUBE_CORDON] = {"kube-cordon", true, true},
     [COMMAND_KUBE_UNCORDON] = {"kube-uncordon", true, true},
     [COMMAND_KUBE_LABEL_NODE] = {"kube-label-node", true, true},

@@ -20,6 +20,8 @@ enum command_kind {
     COMMAND_KUBE_DELETE_INTENTION,
     COMMAND_KUBE_GROUP_STATUS,
     COMMAND_KUBE_GROUP_FINALIZER,
+    COMMAND_KUBE_CREATE_NODEGROUP, // a NodeGroup for pods that no other fits
+    COMMAND_KUBE_DELETE_NODEGROUP, // one of those, when it has been empty for long
     COMMAND_KUBE_CORDON,     // the four marks of ours, in one patch
     COMMAND_KUBE_UNCORDON,   // only if our annotation says that we did it
     COMMAND_KUBE_LABEL_NODE, // add labels and taints, never overwrite a person's
@@ -121,6 +123,12 @@ struct command {
             const char *space, *name;
             bool present;
         } group_finalizer;
+        struct {
+            const struct nodegroup_facts *facts; // metadata and spec
+        } create_nodegroup;
+        struct {
+            const char *space, *name, *uid;
+        } delete_nodegroup;
         struct {
             const char *node_name;
             const char *reason; // value of the annotation that says it was us

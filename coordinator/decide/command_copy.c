@@ -77,6 +77,42 @@ static void intention(struct arena *arena, const struct intention_facts **facts)
     *facts = copy;
 }
 
+// What a new NodeGroup is made of; of what is stored only later there is nothing.
+static void nodegroup(struct arena *arena, const struct nodegroup_facts **facts)
+{
+    if (!*facts)
+        return;
+    struct nodegroup_facts *copy = ARENA_NEW(arena, struct nodegroup_facts);
+    *copy = **facts;
+    const char **fields[] = {
+        &copy->space,
+        &copy->name,
+        &copy->uid,
+        &copy->datacenter_id,
+        &copy->project,
+        &copy->resource_version,
+        &copy->os_image_id,
+        &copy->notes,
+        &copy->resource_identifier,
+        &copy->invalid,
+        &copy->doubtful,
+        &copy->preferred_instance_type,
+        &copy->kubernetes_version,
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        text(arena, fields[i]);
+    labels(arena, &copy->labels);
+    labels(arena, &copy->annotations);
+    labels(arena, &copy->node_labels);
+    taints(arena, &copy->node_taints);
+    texts(arena, &copy->offering_ids, copy->offering_count);
+    texts(arena, &copy->ssh_key_ids, copy->ssh_key_count);
+    copy->multi_region = (struct multi_region_facts){.primary = ""};
+    copy->conditions = NULL;
+    copy->condition_count = 0;
+    *facts = copy;
+}
+
 static void intention_status(struct arena *arena, struct command *copy)
 {
     text(arena, &copy->intention_status.space);
@@ -158,6 +194,12 @@ static void copy_kube(struct arena *arena, struct command *copy)
     case COMMAND_KUBE_GROUP_FINALIZER:
         text(arena, &copy->group_finalizer.space);
         text(arena, &copy->group_finalizer.name);
+        break;
+    case COMMAND_KUBE_CREATE_NODEGROUP: nodegroup(arena, &copy->create_nodegroup.facts); break;
+    case COMMAND_KUBE_DELETE_NODEGROUP:
+        text(arena, &copy->delete_nodegroup.space);
+        text(arena, &copy->delete_nodegroup.name);
+        text(arena, &copy->delete_nodegroup.uid);
         break;
     case COMMAND_KUBE_CORDON:
     case COMMAND_KUBE_UNCORDON:

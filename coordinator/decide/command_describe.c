@@ -119,6 +119,12 @@ static void describe_kube(const struct command *command, struct text *out)
         describe_text(out, "name", command->group_finalizer.name);
         text_append(out, command->group_finalizer.present ? " add" : " remove");
         break;
+    case COMMAND_KUBE_CREATE_NODEGROUP: describe_group(out, command->create_nodegroup.facts); break;
+    case COMMAND_KUBE_DELETE_NODEGROUP:
+        describe_text(out, "space", command->delete_nodegroup.space);
+        describe_text(out, "name", command->delete_nodegroup.name);
+        describe_text(out, "uid", command->delete_nodegroup.uid);
+        break;
     case COMMAND_KUBE_CORDON:
     case COMMAND_KUBE_UNCORDON:
         describe_text(out, "node", command->cordon.node_name);

@@ -55,6 +55,7 @@ struct policy_shared {
     uint32_t waiting, helpless; // pods, as of the last look
     int64_t oldest_helpless_ms; // since when the oldest of them waits, 0: none
     int64_t waiting_cpu_millis, waiting_memory_bytes; // asked by the waiting pods
+    int64_t dynamic_next_ms;                          // no NodeGroup is made before
     int64_t use_next_ms;                              // groups' measured use is looked at
     uint32_t headroom_wanted, headroom_lacking;       // pieces, as of the last look
     struct policy_promise *promises;                  // open addressing by uid_hash; owned
@@ -121,6 +122,7 @@ struct group_sums { // over the group's machines in service
 // One allocation, no pointers to free: hangs on group_life->private_state.
 struct group_life_private {
     struct group_sums sums;
+    int64_t empty_since_ms;   // of a NodeGroup that was made for pods (dynamic.c), 0: it is not
     int64_t busy_since_ms;    // measured use has been above a threshold of scaleUpPolicy since, 0: it is not
     uint32_t pending;         // waiting pods this group would serve, or that it is nearest to serve
     uint32_t limited;         // of those: that only a limit of the group keeps waiting
@@ -291,6 +293,9 @@ struct region_share {
 // Shares `machines` out among the groups of one family, evenly or by weight. False when that is as planned,
 // or cannot be.
 bool policy_share_out(struct region_share *shares, uint32_t count, uint32_t machines);
+
+void policy_dynamic_groups(
+    struct core *core); // every step: those that have been empty for long go (dynamic.c)
 
 // ---- money
 

@@ -55,6 +55,7 @@ void scale_up_consider(struct core *core)
     if (!core->synced || !core->leading || !core->taken_over)
         return;
     policy_follow_use(core);
+    policy_dynamic_groups(core);
     if (!look_due(core))
         return;
     struct look *look = look_begin(core);

@@ -87,6 +87,10 @@ void look_order_headroom(struct look *look);
 // And for groups whose measured use stays above their thresholds.
 void look_order_for_use(struct look *look);
 
+// ---- dynamic.c
+// No group can ever help this pod: makes one that could, when that is wanted and possible.
+void look_make_group(struct look *look, const struct pod *pod);
+
 // ---- scale_up_miss.c: pods that nothing helps
 void look_say_helpless(struct look *look);
 

@@ -96,6 +96,7 @@ static bool said_before(struct look *look, const struct pod *pod)
 
 struct miss { // what was found for one shape: the pods come sorted by shape
     const struct pod_shape *shape;
+    const struct pod *pod;     // the first of them
     struct candidate *nearest; // only a limit keeps it from the pods; else NULL
     const char *verdict;
 };
@@ -104,7 +105,7 @@ static void find_miss(struct look *look, const struct pod *pod, struct miss *mis
 {
     char best[300] = "there is no NodeGroup of ours", text[300], verdict[340];
     double nearest = NEAR_NOT;
-    *miss = (struct miss){.shape = pod->shape};
+    *miss = (struct miss){.shape = pod->shape, .pod = pod};
     for (uint32_t i = 0; i < look->candidate_count; i++) {
         double near = near_miss(look, &look->candidates[i], pod, text, sizeof(text));
         if (near <= nearest)
@@ -128,6 +129,8 @@ void look_say_helpless(struct look *look)
         const struct pod *pod = look->pods[look->left[i]];
         if (pod->shape != miss.shape)
             find_miss(look, pod, &miss);
+        if (miss.nearest == NULL && miss.pod == pod)
+            look_make_group(look, pod);
         look_say_of_pod(look, pod, miss.verdict, 0);
         if (miss.nearest != NULL) {
             look_count_for(miss.nearest, pod);

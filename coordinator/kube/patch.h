@@ -28,6 +28,8 @@ char *patch_finalizer(const cJSON *object, const char *finalizer, bool present);
 
 // A VPSieNode. `intention` is command->create_intention.
 char *body_intention(const struct intention_facts *facts, const char *owner_name);
+// A NodeGroup; what is not given is left to the definition's defaults.
+char *body_nodegroup(const struct nodegroup_facts *facts);
 // Metadata and spec of a VPSieNode (command->update_intention). `object` is needed (and its resourceVersion
 // used) when the finalizer changes, else NULL. NULL when there is nothing to change.
 char *patch_intention(const struct command *command, const cJSON *object);

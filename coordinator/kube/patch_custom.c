@@ -87,6 +87,64 @@ char *body_intention(const struct intention_facts *facts, const char *owner_name
     return finish(body);
 }
 
+static void add_taints(cJSON *parent, const struct taints *taints)
+{
+    static const char *const effects[] = {
+        [TAINT_NO_SCHEDULE] = "NoSchedule",
+        [TAINT_PREFER_NO_SCHEDULE] = "PreferNoSchedule",
+        [TAINT_NO_EXECUTE] = "NoExecute",
+    };
+    cJSON *list = taints->count > 0 ? json_add_array(parent, "taints") : NULL;
+    for (uint32_t i = 0; i < taints->count; i++) {
+        cJSON *taint = json_append_object(list);
+        json_add_text(taint, "key", taints->items[i].key);
+        json_add_text(taint, "value", taints->items[i].value);
+        json_add_text(taint, "effect", effects[taints->items[i].effect]);
+    }
+}
+
+static void add_scale_policy(cJSON *parent, const char *key, const struct scale_policy_facts *facts,
+                             bool down)
+{
+    cJSON *policy = json_add_object(parent, key);
+    json_add_bool(policy, "enabled", facts->enabled);
+    json_add_integer(policy, "stabilizationWindowSeconds", facts->stabilization_seconds);
+    json_add_integer(policy, "cpuThreshold", facts->cpu_threshold_percent);
+    json_add_integer(policy, "memoryThreshold", facts->memory_threshold_percent);
+    if (down)
+        json_add_integer(policy, "cooldownSeconds", facts->cooldown_seconds);
+}
+
+char *body_nodegroup(const struct nodegroup_facts *facts)
+{
+    cJSON *body = json_object();
+    json_add_text(body, "apiVersion", API_VERSION);
+    json_add_text(body, "kind", "NodeGroup");
+    cJSON *metadata = json_add_object(body, "metadata");
+    json_add_text(metadata, "name", facts->name);
+    json_add_text(metadata, "namespace", facts->space);
+    add_map(metadata, "labels", &facts->labels);
+    add_map(metadata, "annotations", &facts->annotations);
+    cJSON *spec = json_add_object(body, "spec");
+    json_add_integer(spec, "minNodes", facts->min_nodes);
+    json_add_integer(spec, "maxNodes", facts->max_nodes);
+    json_add_text(spec, "datacenterID", facts->datacenter_id);
+    json_add_text(spec, "resourceIdentifier", facts->resource_identifier);
+    json_add_text(spec, "project", facts->project);
+    json_add_text(spec, "kubernetesVersion", facts->kubernetes_version);
+    cJSON *offerings = json_add_array(spec, "offeringIDs");
+    for (uint32_t i = 0; i < facts->offering_count; i++)
+        json_append_text(offerings, facts->offering_ids[i]);
+    if (facts->kube_size_id > 0)
+        json_add_integer(spec, "kubeSizeID", facts->kube_size_id);
+    add_given(spec, "osImageID", facts->os_image_id);
+    add_map(spec, "labels", &facts->node_labels);
+    add_taints(spec, &facts->node_taints);
+    add_scale_policy(spec, "scaleUpPolicy", &facts->scale_up, false);
+    add_scale_policy(spec, "scaleDownPolicy", &facts->scale_down, true);
+    return finish(body);
+}
+
 // Members of a merge patch: NULL leaves as stored.
 static void add_set(cJSON *parent, const char *key, const char *value)
 {

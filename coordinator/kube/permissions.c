@@ -35,6 +35,8 @@ const struct permission permissions[] = {
     {OURS, "nodegroups", "", "watch", PERMISSION_CLUSTER, PERMISSION_ANY, "changes of groups are not seen"},
     {OURS, "nodegroups", "", "get", PERMISSION_CLUSTER, PERMISSION_ANY, "a group's finalizer cannot be set or lifted"},
     {OURS, "nodegroups", "", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "a group's finalizer cannot be set or lifted"},
+    {OURS, "nodegroups", "", "create", PERMISSION_CLUSTER, PERMISSION_ANY, "no NodeGroup is made for pods that no other fits"},
+    {OURS, "nodegroups", "", "delete", PERMISSION_CLUSTER, PERMISSION_ANY, "NodeGroups that were made for such pods stay when they are empty"},
     {OURS, "nodegroups", "status", "patch", PERMISSION_CLUSTER, PERMISSION_ANY, "a group's status is not written"},
     {OURS, "nodegroups", "finalizers", "update", PERMISSION_CLUSTER, PERMISSION_ANY, "some clusters refuse VPSieNodes that hold their group"},
     {OURS, "vpsienodes", "", "list", PERMISSION_CLUSTER, PERMISSION_ANY, "what was begun is not known"},

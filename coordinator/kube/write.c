@@ -209,14 +209,12 @@ static void group_finalizer(const struct writer *writer, const struct command *c
 
 // ---------------------------------------------------------------------------------------- custom resources
 
-static void create_intention(const struct writer *writer, const struct command *command, struct event *event)
+static void create_custom(const struct writer *writer, const struct command *command, const char *kind,
+                          const char *path, const char *body, struct event *event)
 {
-    const struct intention_facts *facts = command->create_intention.facts;
-    AUTOFREE char *body = body_intention(facts, command->create_intention.owner_name);
-    AUTOFREE char *path = write_path(KIND_GROUP_PATH, facts->space, "vpsienodes", NULL, WRITE_MANAGER);
     AUTOREPLY struct api_reply reply = {0};
     struct api_request request = {.verb = "create",
-                                  .kind = "VPSieNode",
+                                  .kind = kind,
                                   .method = "POST",
                                   .path = path,
                                   .body = body,
@@ -224,6 +222,22 @@ static void create_intention(const struct writer *writer, const struct command *
                                   .term = command->term};
     api_call(writer->api, &request, &reply);
     write_conclude(event, api_outcome(&reply), &reply);
+}
+
+static void create_intention(const struct writer *writer, const struct command *command, struct event *event)
+{
+    const struct intention_facts *facts = command->create_intention.facts;
+    AUTOFREE char *body = body_intention(facts, command->create_intention.owner_name);
+    AUTOFREE char *path = write_path(KIND_GROUP_PATH, facts->space, "vpsienodes", NULL, WRITE_MANAGER);
+    create_custom(writer, command, "VPSieNode", path, body, event);
+}
+
+static void create_nodegroup(const struct writer *writer, const struct command *command, struct event *event)
+{
+    const struct nodegroup_facts *facts = command->create_nodegroup.facts;
+    AUTOFREE char *body = body_nodegroup(facts);
+    AUTOFREE char *path = write_path(KIND_GROUP_PATH, facts->space, "nodegroups", NULL, WRITE_MANAGER);
+    create_custom(writer, command, "NodeGroup", path, body, event);
 }
 
 // Without a finalizer one request; with one the object is read first, since a merge patch replaces the whole
@@ -343,6 +357,13 @@ static void delete_intention(const struct writer *writer, const struct command *
         delete_target(writer, command, &target, command->delete_intention.uid, -1, event);
 }
 
+static void delete_nodegroup(const struct writer *writer, const struct command *command, struct event *event)
+{
+    struct target target = group_target(command->delete_nodegroup.space, command->delete_nodegroup.name);
+    if (!uid_is_missing(command->delete_nodegroup.uid, event))
+        delete_target(writer, command, &target, command->delete_nodegroup.uid, -1, event);
+}
+
 static void delete_node(const struct writer *writer, const struct command *command, struct event *event)
 {
     struct target target = node_target(command->delete_node.node_name);
@@ -409,6 +430,8 @@ static const write_command table[COMMAND_KIND_COUNT] = {
     [COMMAND_KUBE_DELETE_INTENTION] = delete_intention,
     [COMMAND_KUBE_GROUP_STATUS] = group_status,
     [COMMAND_KUBE_GROUP_FINALIZER] = group_finalizer,
+    [COMMAND_KUBE_CREATE_NODEGROUP] = create_nodegroup,
+    [COMMAND_KUBE_DELETE_NODEGROUP] = delete_nodegroup,
     [COMMAND_KUBE_CORDON] = cordon,
     [COMMAND_KUBE_UNCORDON] = uncordon,
     [COMMAND_KUBE_LABEL_NODE] = label_node,

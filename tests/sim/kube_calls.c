@@ -93,6 +93,13 @@ static struct api_answer create_intention(struct sim *sim, const struct command 
     return api_create(sim->world->api, API_VPSIENODE, facts->space, cJSON_Parse(body));
 }
 
+static struct api_answer create_nodegroup(struct sim *sim, const struct command *command)
+{
+    AUTOFREE char *body = body_nodegroup(command->create_nodegroup.facts);
+    return api_create(sim->world->api, API_NODEGROUP, command->create_nodegroup.facts->space,
+                      cJSON_Parse(body));
+}
+
 static void list_node_pods(struct sim *sim, const char *node_name, struct event *outcome)
 {
     AUTOLIST struct api_list pods = api_snapshot(sim->world->api, API_POD, NULL);
@@ -130,6 +137,13 @@ void kube_effect(struct sim *sim, const struct command *command, struct event *o
     case COMMAND_KUBE_INTENTION_STATUS:
         answer = merge(sim, API_VPSIENODE, command->intention_status.space, command->intention_status.name,
                        true, patch_intention_status(&command->intention_status.status, sim->world->now_ms));
+        break;
+    case COMMAND_KUBE_CREATE_NODEGROUP: answer = create_nodegroup(sim, command); break;
+    case COMMAND_KUBE_DELETE_NODEGROUP:
+        deletes = true;
+        answer =
+            api_delete(api, API_NODEGROUP, command->delete_nodegroup.space, command->delete_nodegroup.name,
+                       (struct api_preconditions){.uid = command->delete_nodegroup.uid}, -1);
         break;
     case COMMAND_KUBE_DELETE_INTENTION:
         deletes = true;

@@ -17,6 +17,24 @@ static const struct taint some_taints[] = {{"t", "v", TAINT_NO_EXECUTE}};
 static const struct condition_facts some_conditions[] = {{"Ready", TRISTATE_TRUE, "Why", "message", 5}};
 static const char *const some_texts[] = {"one", "two"};
 
+static const struct nodegroup_facts some_group = {.space = "space",
+                                                  .name = "name",
+                                                  .uid = "",
+                                                  .resource_version = "",
+                                                  .datacenter_id = "dc",
+                                                  .resource_identifier = "cluster",
+                                                  .project = "project",
+                                                  .offering_ids = some_texts,
+                                                  .offering_count = 2,
+                                                  .kubernetes_version = "v1.30.0",
+                                                  .os_image_id = "",
+                                                  .preferred_instance_type = "",
+                                                  .notes = "",
+                                                  .node_labels = {some_labels, 1},
+                                                  .node_taints = {some_taints, 1},
+                                                  .invalid = "",
+                                                  .doubtful = ""};
+
 static void fill_kube(struct command *command, const struct intention_facts *facts)
 {
     static const struct group_node_facts nodes[] = {{"n", "v", "t", "s", "i", 1, 2}};
@@ -54,6 +72,12 @@ static void fill_kube(struct command *command, const struct intention_facts *fac
         command->delete_intention.space = "space";
         command->delete_intention.name = "name";
         command->delete_intention.uid = "uid";
+        break;
+    case COMMAND_KUBE_CREATE_NODEGROUP: command->create_nodegroup.facts = &some_group; break;
+    case COMMAND_KUBE_DELETE_NODEGROUP:
+        command->delete_nodegroup.space = "space";
+        command->delete_nodegroup.name = "name";
+        command->delete_nodegroup.uid = "uid";
         break;
     case COMMAND_KUBE_GROUP_STATUS:
         command->group_status.space = "space";

@@ -251,6 +251,38 @@ static void an_intention_is_born_with_its_owner_and_finalizer(void **state)
         "'resourceIdentifier':'rid','project':'p','kubernetesVersion':'v1.30.2','vpsieGroupID':9}}");
 }
 
+static void a_nodegroup_carries_what_its_definition_asks_for(void **state)
+{
+    (void)state;
+    static const struct label mark = {"autoscaler.vpsie.com/managed", "true"}, kind = {"kind", "special"};
+    static const struct taint taint = {"gpu", "yes", TAINT_NO_SCHEDULE};
+    static const char *const offerings[] = {"12", "13"};
+    struct nodegroup_facts facts = {.space = "default",
+                                    .name = "dynamic-1",
+                                    .labels = {&mark, 1},
+                                    .max_nodes = 10,
+                                    .datacenter_id = "dc",
+                                    .resource_identifier = "rid",
+                                    .project = "p",
+                                    .kubernetes_version = "v1.30.2",
+                                    .offering_ids = offerings,
+                                    .offering_count = 2,
+                                    .node_labels = {&kind, 1},
+                                    .node_taints = {&taint, 1},
+                                    .scale_up = {true, 60, 80, 80, 0},
+                                    .scale_down = {true, 600, 50, 50, 600}};
+    AUTOFREE char *body = body_nodegroup(&facts);
+    expect(body,
+           "{'apiVersion':'autoscaler.vpsie.com/v1alpha1','kind':'NodeGroup','metadata':{'name':'dynamic-1',"
+           "'namespace':'default','labels':{'autoscaler.vpsie.com/managed':'true'}},'spec':{'minNodes':0,"
+           "'maxNodes':10,'datacenterID':'dc','resourceIdentifier':'rid','project':'p',"
+           "'kubernetesVersion':'v1.30.2','offeringIDs':['12','13'],'labels':{'kind':'special'},"
+           "'taints':[{'key':'gpu','value':'yes','effect':'NoSchedule'}],"
+           "'scaleUpPolicy':{'enabled':true,'stabilizationWindowSeconds':60,'cpuThreshold':80,"
+           "'memoryThreshold':80},'scaleDownPolicy':{'enabled':true,'stabilizationWindowSeconds':600,"
+           "'cpuThreshold':50,'memoryThreshold':50,'cooldownSeconds':600}}}");
+}
+
 static void an_update_writes_only_what_is_set(void **state)
 {
     (void)state;
@@ -337,6 +369,7 @@ int main(void)
         cmocka_unit_test(only_keys_of_ours_are_ever_removed),
         cmocka_unit_test(finalizers_of_others_stay),
         cmocka_unit_test(an_intention_is_born_with_its_owner_and_finalizer),
+        cmocka_unit_test(a_nodegroup_carries_what_its_definition_asks_for),
         cmocka_unit_test(an_update_writes_only_what_is_set),
         cmocka_unit_test(a_status_leaves_what_is_not_set_and_clears_what_is_empty),
         cmocka_unit_test(an_eviction_and_a_deletion_name_the_uid),

@@ -443,6 +443,34 @@ static void an_intention_is_created_once_and_an_existing_one_is_a_conflict(void 
     end(&play);
 }
 
+static void a_nodegroup_is_made_once_and_deleted_only_as_the_one_that_was_meant(void **state)
+{
+    (void)state;
+    struct play play;
+    begin(&play);
+    play.rows[0] = (struct row){"POST", CRD "nodegroups?fieldManager=vpsie-coordinator", 201,
+                                "{'metadata':{'uid':'gu','resourceVersion':'9'}}", 1};
+    play.rows[1] = (struct row){"DELETE", CRD "nodegroups/dynamic-1", 200, "{}", 1};
+    struct nodegroup_facts facts = {.space = "kube-system",
+                                    .name = "dynamic-1",
+                                    .datacenter_id = "dc",
+                                    .resource_identifier = "rid",
+                                    .project = "p",
+                                    .kubernetes_version = "v1.30.2",
+                                    .max_nodes = 1};
+    struct command command = {.kind = COMMAND_KUBE_CREATE_NODEGROUP};
+    command.create_nodegroup.facts = &facts;
+    assert_int_equal(run(&play, command)->outcome.outcome, OUTCOME_OK);
+    struct command gone = {.kind = COMMAND_KUBE_DELETE_NODEGROUP};
+    gone.delete_nodegroup.space = "kube-system";
+    gone.delete_nodegroup.name = "dynamic-1";
+    assert_int_equal(run(&play, gone)->outcome.outcome, OUTCOME_REFUSED); // without a uid
+    gone.delete_nodegroup.uid = "gu";
+    assert_int_equal(run(&play, gone)->outcome.outcome, OUTCOME_OK);
+    assert_int_equal(script_count(&play.script, "DELETE"), 1);
+    end(&play);
+}
+
 static struct command update(const char *version, enum tristate finalizer)
 {
     static const struct label annotation = {"autoscaler.vpsie.com/a", "1"};
@@ -679,6 +707,7 @@ int main(void)
         cmocka_unit_test(a_deletion_carries_the_uid_and_gone_is_done),
         cmocka_unit_test(nothing_is_removed_by_name_alone),
         cmocka_unit_test(an_intention_is_created_once_and_an_existing_one_is_a_conflict),
+        cmocka_unit_test(a_nodegroup_is_made_once_and_deleted_only_as_the_one_that_was_meant),
         cmocka_unit_test(an_update_with_a_version_is_not_repeated_over_anothers_write),
         cmocka_unit_test(a_finalizer_is_removed_with_the_version_that_was_read_and_again_after_a_conflict),
         cmocka_unit_test(a_finalizer_of_what_is_gone_is_removed_already),
