@@ -6,17 +6,6 @@
 
 #include "coordinator/decide/cron.h"
 
-const char *disruption_reason_name(enum disruption_reason reason)
-{
-    switch (reason) {
-    case DISRUPTION_EMPTY: return "empty";
-    case DISRUPTION_UNDERUSED: return "underused";
-    case DISRUPTION_CONSOLIDATION: return "consolidation";
-    case DISRUPTION_REPLACEMENT: return "replacement";
-    }
-    return "?";
-}
-
 bool disruption_in_force(const struct disruption_budget_facts *budget, int64_t now_ms, int64_t *until_ms)
 {
     struct cron cron;

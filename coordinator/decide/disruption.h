@@ -20,6 +20,5 @@ struct disruption_room policy_disruption_room(struct core *core, struct group *g
 bool disruption_in_force(const struct disruption_budget_facts *budget, int64_t now_ms, int64_t *until_ms);
 // "2 of 40 nodes, 09:00 mon-fri for 8h": the limit in words.
 void disruption_describe(const struct disruption_room *room, char *text, size_t bytes);
-const char *disruption_reason_name(enum disruption_reason reason);
 
 #endif
