@@ -126,10 +126,10 @@ static struct resources left_of(const struct place *place)
     return left;
 }
 
-static void add_machines(struct replay *replay)
+static void add_machines(struct replay *replay, uint32_t from, uint32_t to)
 {
     struct arena *arena = arena_create(4096);
-    for (uint32_t i = 0; i < replay->plan->machine_count; i++) {
+    for (uint32_t i = from; i < to; i++) {
         const struct place *place = replay->plan->machines[i];
         char name[32], pod_name[64];
         machine_name(i, name, sizeof name);
@@ -276,7 +276,11 @@ uint32_t replay_run(const struct replay_plan *plan, struct text *told)
     uint32_t left = plan->promise_count;
     if (plan->leaving_count == 0) // nobody waits for a machine who fits on what is there
         play(&replay, waiting, &left, TURN_EXISTING, TURN_EXISTING);
-    add_machines(&replay);
+    uint32_t together = plan->one_by_one ? 1 : plan->machine_count;
+    for (uint32_t joined = 0; joined < plan->machine_count; joined += together) {
+        add_machines(&replay, joined, joined + together);
+        play(&replay, waiting, &left, TURN_PLANNED, TURN_PLANNED);
+    }
     play(&replay, waiting, &left, TURN_PLANNED, plan->elsewhere ? TURN_ANYWHERE : TURN_PLANNED);
     tell(waiting, left, told);
     free(waiting);

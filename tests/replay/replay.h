@@ -27,6 +27,8 @@ struct replay_plan {
     // What does not fit where it was planned, once nothing moves any more, may go anywhere, as the scheduler
     // would have it: machines join one after the other, so that the last ones are in nobody's picture before.
     bool elsewhere;
+    // Machines join in their order, each when nothing moves any more, instead of all together.
+    bool one_by_one;
 };
 
 // How many promised pods could not be placed, 0: the plan holds. A pod that fits nowhere yet is tried again

@@ -258,6 +258,8 @@ static void put_claims(struct cluster *cluster)
                                         .class_name = class_of[i],
                                         .bound = bound,
                                         .one_pod_only = i == 3,
+                                        .lost = i == 6 && chance(10),
+                                        .deletion_ms = i == 1 && chance(20) ? 5000 : 0,
                                         .selected_node = ""};
             cluster_put_claim(cluster, &claim);
             struct volume_facts facts = {
@@ -344,4 +346,16 @@ void tell_plan(const struct cluster *cluster, const struct replay_promise *promi
 void fail_seed(uint32_t seed, const char *what, const char *told)
 {
     fail_msg("seed %u (" ANY_SEED_ENV "=%u repeats it): %s\n%s", seed, seed, what, told);
+}
+
+void check_plan(uint32_t seed, struct replay_plan *plan)
+{
+    AUTOTEXT struct text told = {0};
+    tell_plan(plan->cluster, plan->promises, plan->promise_count);
+    plan->elsewhere = true;
+    if (replay_run(plan, &told) == 0)
+        return;
+    plan->one_by_one = true;
+    if (replay_run(plan, &told) > 0)
+        fail_seed(seed, "what was promised a place on new machines finds none", text_get(&told));
 }

@@ -29,6 +29,9 @@ uint32_t only_seed(void);         // 0: all
 void tell_pod(const char *what, const struct pod *pod);
 // The whole picture, when one seed is looked at.
 void tell_plan(const struct cluster *cluster, const struct replay_promise *promises, uint32_t count);
+// The plan holds when its machines join together, or when they join one after the other in their order.
+// `promises` is the plan's.
+void check_plan(uint32_t seed, struct replay_plan *plan);
 void fail_seed(uint32_t seed, const char *what, const char *told);
 
 #endif
