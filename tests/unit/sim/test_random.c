@@ -256,17 +256,40 @@ static void live(struct sim *sim, uint64_t seed)
     }
 }
 
+// In every sixth life nodes expire after 50 minutes, and consolidation looks every ten.
+static bool moves(uint64_t seed)
+{
+    return seed % 6 == 1;
+}
+
+static void allow_moves(struct sim *sim)
+{
+    struct world *world = sim_world(sim);
+    AUTOJSON cJSON *patch = json_of("{'spec':{'costOptimization':{'enabled':true,'strategy':'aggressive',"
+                                    "'optimizationInterval':'10m','minMonthlySavings':0,"
+                                    "'maxPerformanceImpact':100}}}");
+    api_patch(world->api, API_NODEGROUP, "default", "general", false, API_MERGE_PATCH, patch);
+    add_config(world, "{'enableRebalancing':true,'maxConcurrentScaleUps':10,'maxClusterWorkers':0,"
+                      "'maxConcurrentScaleDowns':3,'scaleUpCooldownSeconds':1,'scaleDownCooldownSeconds':1,"
+                      "'enableDynamicNodeGroupCreation':false}");
+    annotate(world, API_CONFIG, "", "default", KEY_CONSOLIDATION, "enabled");
+}
+
 static uint64_t run_seed(uint64_t seed, bool to_the_end)
 {
     struct random random;
     random_seed(&random, seed);
     struct sim_settings settings = drawn_settings(seed, &random);
+    if (moves(seed))
+        settings.core.expire_after_ms = MINUTES(50);
     // every fifth seed a NodeGroup of two sizes
     int32_t max = adds_machines(seed) ? 14 : 8; // what people add counts, too
     struct sim *sim =
         seed % 5 == 3 ? tale_prepare_two_sizes(&settings, 1, max) : tale_prepare(&settings, 1, max);
     if (has_another_group(seed))
         add_another_group(sim, seed);
+    if (moves(seed))
+        allow_moves(sim);
     live(sim, seed);
     tale_assert(sim, sim_broken(sim)[0] == 0);
     if (to_the_end) {
