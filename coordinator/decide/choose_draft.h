@@ -11,7 +11,7 @@
 #define DRAFT_CAPS_MAX 6u // of one kind
 #define DRAFT_NONE     UINT32_MAX
 
-// Equal pods: of one shape.
+// Pods that are equal for a draft: of one shape, or merged.
 struct draft_kind {
     uint32_t first, count; // members[first .. first + count) of the drafting
     int64_t ask[DRAFT_AXES];
@@ -113,6 +113,11 @@ bool draft_is_about_domains(const struct pod_shape_facts *facts);
 // What choose_domains.c needs of choose_kinds.c.
 uint32_t drafting_narrow_rule(struct drafting *drafting, uint32_t rule, const bool *choices); // a new one
 bool draft_is_host_key(const char *topology_key);
+
+// ---- choose_merge.c
+// Kinds that ask for the same under the same rule and the same caps become one: what else tells their pods
+// apart means nothing to a machine.
+void drafting_merge_kinds(struct drafting *drafting);
 
 // ---- choose_part.c
 // Make one part the present one.

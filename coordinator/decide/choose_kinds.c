@@ -528,6 +528,7 @@ void drafting_take_kinds(struct drafting *drafting, const uint32_t *machine_of)
     }
     count_for_others(drafting);
     drafting_split_domains(drafting);
+    drafting_merge_kinds(drafting);
 }
 
 // ---- parts

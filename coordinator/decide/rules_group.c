@@ -151,6 +151,8 @@ static void rule_price(struct group_case *seen, struct answer *answer)
 {
     const char *text = labels_get(&seen->group->facts.annotations, KEY_MAX_HOURLY_PRICE);
     answer->verdict = RULE_PASS;
+    if (text == NULL && answer->words == NULL)
+        return; // nobody asks for the sum
     double most = 0, now = policy_group_cost(seen->core, seen->group);
     ANSWER_SAY(answer, saw, "$%.3f/h", now);
     if (text == NULL) {

@@ -508,6 +508,7 @@ static void run(const struct bench_options *options, const char *only, uint32_t 
     }
     struct bench_options sparse = *options;
     sparse.filled = 0.25;
+    sparse.config = true;
     if (wanted(only, "scale-down"))
         shrink(&sparse, "scale_down", rounds, samples);
     sparse.filled = 0.6;

@@ -534,7 +534,7 @@ static struct event *class_event(void)
     return event;
 }
 
-static struct event *config_event(void)
+static struct event *config_event(const struct bench_options *options)
 {
     struct event *event = object(OBJECT_CONFIG);
     struct config_facts *facts = ARENA_NEW(event->arena, struct config_facts);
@@ -545,8 +545,8 @@ static struct event *config_event(void)
                                    .max_concurrent_scale_downs = 1000,
                                    .node_ready_timeout_seconds = 600,
                                    .pod_eviction_timeout_seconds = 120,
-                                   .rebalancing = true,
-                                   .consolidation = true,
+                                   .rebalancing = options->consolidation,
+                                   .consolidation = options->consolidation,
                                    .invalid = ""};
     event->object.config = facts;
     return event;
@@ -594,7 +594,7 @@ struct event *bench_event(const struct bench_options *options, uint32_t index)
     if (index == 0)
         return class_event();
     if (index == 1)
-        return options->consolidation ? config_event() : event_create(EVENT_TIMER);
+        return options->config ? config_event(options) : event_create(EVENT_TIMER);
     if ((index -= 2) < options->groups)
         return group_event(options, index);
     if ((index -= options->groups) < options->nodes)

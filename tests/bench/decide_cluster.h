@@ -11,7 +11,8 @@ struct bench_options {
     uint32_t nodes, pods, pending, kinds, groups, offers;
     double affinity, anti_affinity, spread, volumes; // shares of pods
     double filled;                                   // of the nodes' cpu that pods on them ask for
-    bool consolidation;                              // allowed by an AutoscalerConfig
+    bool config;                                     // an AutoscalerConfig that allows many changes at once
+    bool consolidation;                              // and moves
     bool karpenter;                                  // the workload of Karpenter's own benchmark
 };
 struct bench_options bench_options_default(void);
