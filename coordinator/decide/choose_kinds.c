@@ -305,23 +305,45 @@ static uint32_t largest_of(const struct drafting *drafting, uint32_t rule, uint3
     return DRAFT_NONE;
 }
 
-// The same with regard to the pods that are there: a rule of the kind's own.
-static uint32_t present_rule(struct drafting *drafting, uint32_t base, const struct draft_kind *kind)
+struct known_present { // a rule without some of its groups
+    uint32_t base, rule;
+    const bool *groups;
+    struct known_present *next;
+};
+
+static uint32_t rule_of_groups(struct drafting *drafting, struct known_present **known, uint32_t base,
+                               const bool *groups)
+{
+    uint32_t group_count = drafting->wish->group_count;
+    for (const struct known_present *at = *known; at != NULL; at = at->next)
+        if (at->base == base && memcmp(at->groups, groups, group_count * sizeof(*groups)) == 0)
+            return at->rule;
+    uint32_t rule = add_rule(drafting);
+    for (uint32_t group = 0; group < group_count; group++)
+        for (uint32_t i = drafting->group_start[group]; i < drafting->group_start[group + 1]; i++)
+            if (groups[group] && draft_allowed(drafting, base, drafting->by_group[i]))
+                allow(drafting, rule, drafting->by_group[i]);
+    struct known_present *made = ARENA_NEW(drafting->arena, struct known_present);
+    *made = (struct known_present){base, settle_rule(drafting), groups, *known};
+    *known = made;
+    return made->rule;
+}
+
+// The same with regard to the pods that are there: the groups on whose machines the kind may be beside them.
+static uint32_t present_rule(struct drafting *drafting, struct known_present **known, uint32_t base,
+                             const struct draft_kind *kind)
 {
     const struct wish *wish = drafting->wish;
-    uint32_t rule = add_rule(drafting);
+    bool *groups = ARENA_ARRAY(drafting->arena, bool, wish->group_count + 1);
     for (uint32_t group = 0; group < wish->group_count; group++) {
         uint32_t probe = largest_of(drafting, base, group, kind);
         if (probe == DRAFT_NONE)
             continue;
         const struct pod *pod = wish->pods[drafting->members[kind->first]];
-        if (packing_check_new(wish->packing, wish->choices[probe].place, pod).verdict != PLACEMENT_FITS)
-            continue;
-        for (uint32_t i = drafting->group_start[group]; i < drafting->group_start[group + 1]; i++)
-            if (draft_allowed(drafting, base, drafting->by_group[i]))
-                allow(drafting, rule, drafting->by_group[i]);
+        groups[group] =
+            packing_check_new(wish->packing, wish->choices[probe].place, pod).verdict == PLACEMENT_FITS;
     }
-    return settle_rule(drafting);
+    return rule_of_groups(drafting, known, base, groups);
 }
 
 // ---- how many of a kind one machine may hold
@@ -516,6 +538,7 @@ void drafting_take_kinds(struct drafting *drafting, const uint32_t *machine_of)
     drafting->cap_pods = ARENA_ARRAY(drafting->arena, uint32_t, drafting->cap_capacity + 1);
     struct known_rule **rules = ARENA_ARRAY(drafting->arena, struct known_rule *, RULE_BUCKETS);
     struct known_cap **caps = ARENA_ARRAY(drafting->arena, struct known_cap *, CAP_BUCKETS);
+    struct known_present *present = NULL;
     for (uint32_t i = 0; i < drafting->kind_count; i++) {
         struct draft_kind *kind = &drafting->kinds[i];
         const struct pod_shape *shape = drafting->wish->pods[drafting->members[kind->first]]->shape;
@@ -523,7 +546,7 @@ void drafting_take_kinds(struct drafting *drafting, const uint32_t *machine_of)
         if (drafting->rules[kind->rule].choices == 0)
             continue;
         if (has_topology(&shape->facts) || drafting->round > 0)
-            kind->rule = present_rule(drafting, kind->rule, kind);
+            kind->rule = present_rule(drafting, &present, kind->rule, kind);
         take_caps(drafting, caps, kind, shape);
     }
     count_for_others(drafting);
