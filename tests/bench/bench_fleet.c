@@ -224,7 +224,7 @@ struct agent {
     nng_aio *aio;
     char node[16], start[16];
     uint64_t sequence;
-    bool sending;
+    bool sending, introduced;
 };
 struct crowd { // the agents of one server
     const char *kind;
@@ -268,7 +268,7 @@ static nng_msg *make_report(struct agent *agent)
     report.agent_start_id = agent->start;
     report.sequence = ++agent->sequence;
     report.sample_begin_ms = 1, report.sample_end_ms = 2;
-    report.credential = report.sequence == 1 ? agent->node : (char *)"";
+    report.credential = agent->introduced ? (char *)"" : agent->node;
     report.utilization = &use;
     report.pods = list, report.n_pods = PODS, report.pods_complete = true;
     report.readiness = report.directive_readiness = &readiness;
@@ -294,6 +294,22 @@ static void send_report(struct agent *agent)
     nng_send_aio(agent->socket, agent->aio);
 }
 
+// One that was told to come again is no agent yet: its reports would be refused, and refusals are cheap.
+static bool was_accepted(const struct agent *agent, nng_msg *answer)
+{
+    struct error error = {0};
+    if (strcmp(agent->crowd->kind, "fleet") != 0) {
+        return true;
+    }
+    WireAck *ack = wire_ack_decode(nng_msg_body(answer), nng_msg_len(answer), &error);
+    if (ack == NULL) {
+        die("answer", error.text);
+    }
+    bool accepted = ack->status == VPSIE__AUTOSCALER__V1__ACK_STATUS__ACK_ACCEPTED;
+    wire_ack_free(ack);
+    return accepted;
+}
+
 static void on_agent(void *context)
 {
     struct agent *agent = context;
@@ -303,11 +319,13 @@ static void on_agent(void *context)
         nng_recv_aio(agent->socket, agent->aio);
         return;
     }
+    bool accepted = agent->introduced || was_accepted(agent, nng_aio_get_msg(agent->aio));
     nng_msg_free(nng_aio_get_msg(agent->aio));
-    if (agent->sequence == 1) {
+    if (accepted && !agent->introduced) {
+        agent->introduced = true;
         atomic_fetch_add(&agent->crowd->introduced, 1);
     }
-    if (atomic_load(&agent->crowd->running)) {
+    if (!accepted || atomic_load(&agent->crowd->running)) {
         send_report(agent);
     } else {
         atomic_fetch_sub(&agent->crowd->in_flight, 1);
