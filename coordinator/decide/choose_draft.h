@@ -24,6 +24,16 @@ struct draft_kind {
     uint32_t axis; // the one of which it asks the largest share
     double worth;  // a fair price for one of them
 };
+// Kinds that ask most of the same axis and have the same caps, the largest first: a machine that has used a
+// cap up is done with the whole list.
+struct draft_list {
+    uint32_t axis;
+    uint32_t *kinds;
+    uint32_t count;
+    bool alike; // in their caps
+};
+#define DRAFT_LISTS_MAX 256u // what has other caps than these goes into lists that are not alike
+
 struct draft_rule {    // what kinds have in common that may run on the same choices
     uint64_t *allowed; // bit by choice
     uint32_t choices;  // how many
@@ -59,8 +69,9 @@ struct drafting {
     uint32_t *by_price;                        // the same, cheapest first
     double *generosity;       // by choice: the worth of what it brings for its price, 1 at most
     double worth[DRAFT_AXES]; // a fair price of each amount: no choice of the part brings more than its price
-    uint32_t *order[DRAFT_AXES]; // part kinds by their largest axis, largest first
-    uint32_t order_count[DRAFT_AXES];
+    struct draft_list *lists;
+    uint32_t list_count;
+    uint32_t *list_of, *position; // by kind: its list, and where it stands there
 };
 
 static inline bool draft_allowed(const struct drafting *drafting, uint32_t rule, uint32_t choice)
@@ -137,11 +148,12 @@ bool draft_room_has(const struct drafting *drafting, const struct draft_room *ro
 void draft_room_take(const struct drafting *drafting, struct draft_room *room, uint32_t choice);
 void draft_room_give(const struct drafting *drafting, struct draft_room *room, uint32_t choice);
 enum draft_way {
-    DRAFT_BY_PRICE,  // the machine whose pods are worth most for its price comes next
-    DRAFT_BY_MIX,    // the same, but it should bring amounts in the proportion in which they are asked for
-    DRAFT_PICKY,     // the same, but pods that fewest choices take come first
-    DRAFT_CAPPED,    // pods of which a machine holds few come first, on the cheapest machine that holds them
-    DRAFT_MOST_ROOM, // the machine whose pods are worth most: for when limits bind
+    DRAFT_BY_PRICE,   // the machine whose pods are worth most for its price comes next
+    DRAFT_BY_MIX,     // the same, but it should bring amounts in the proportion in which they are asked for
+    DRAFT_PICKY,      // the same, but pods that fewest choices take come first
+    DRAFT_CAPPED,     // pods of which a machine holds few come first, on the cheapest machine that holds them
+    DRAFT_CAPPED_MIX, // the same, with an eye to the mix
+    DRAFT_MOST_ROOM,  // the machine whose pods are worth most: for when limits bind
     DRAFT_WAYS
 };
 // Machines for `left` (by kind; counted down) within `room` (counted down).

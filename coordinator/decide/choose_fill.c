@@ -21,8 +21,7 @@ struct run {
     uint32_t *left;
     struct draft_room *room;
     struct draft *draft;
-    uint32_t *position;         // of a kind in its order
-    uint32_t *next[DRAFT_AXES]; // by place in order[axis]: the next kind of which any is left
+    uint32_t *next[DRAFT_LISTS_MAX]; // by place in the list: the next kind of which any is left
     uint64_t pods_left, capped_left;
     double rest[DRAFT_AXES];                             // that is asked for by the pods that are left
     uint32_t fewest_choices;                             // of the kinds that are left (FILTER_PICKY)
@@ -31,8 +30,9 @@ struct run {
     // the machine that is being filled
     uint32_t choice;
     int64_t room_left[DRAFT_AXES];
-    uint32_t cursor[DRAFT_AXES];
-    struct draft_load *loads; // one for each kind
+    uint32_t cursor[DRAFT_LISTS_MAX];
+    bool over[DRAFT_LISTS_MAX]; // nothing of the list fits any more
+    struct draft_load *loads;   // one for each kind
     uint32_t load_count;
     uint32_t *load_of, *load_stamp; // by kind: its load, when the stamp is the present one
     uint64_t pods;
@@ -238,33 +238,66 @@ static uint32_t taken_of(const struct run *run, uint32_t kind_index)
     return run->load_stamp[kind_index] == run->stamp ? run->loads[run->load_of[kind_index]].count : 0;
 }
 
-// The first kind from the cursor on that the machine takes; the cursor stays on it. DRAFT_NONE: none is left.
-static uint32_t next_fitting(struct run *run, uint32_t axis, enum filter filter, uint32_t *count)
+// Has the machine used up a cap that all kinds of the list have?
+static bool is_used_up(const struct run *run, const struct draft_list *list)
+{
+    const struct draft_kind *kind = &run->drafting->kinds[list->kinds[0]];
+    for (uint32_t i = 0; i < kind->cap_total; i++) {
+        uint32_t cap = kind->caps[i];
+        if (run->cap_stamp[cap] == run->stamp && (i < kind->cap_count || run->cap_used[cap] > 0) &&
+            run->cap_used[cap] + run->cap_counted[cap] >= run->drafting->cap_most[cap])
+            return true;
+    }
+    return false;
+}
+
+// The first kind of the list from the cursor on that the machine takes; the cursor stays on it. DRAFT_NONE:
+// none is left.
+static uint32_t first_of_list(struct run *run, uint32_t which, enum filter filter, uint32_t *count)
 {
     const struct drafting *drafting = run->drafting;
-    const uint32_t *order = drafting->order[axis];
-    uint32_t low = run->cursor[axis], high = drafting->order_count[axis];
+    const struct draft_list *list = &drafting->lists[which];
+    uint32_t low = run->cursor[which], high = list->count;
+    if (list->alike && is_used_up(run, list))
+        low = high;
     while (low < high) { // what asks for more than is left is passed in one jump
         uint32_t middle = low + (high - low) / 2;
-        if (drafting->kinds[order[middle]].ask[axis] > run->room_left[axis])
+        if (drafting->kinds[list->kinds[middle]].ask[list->axis] > run->room_left[list->axis])
             low = middle + 1;
         else
             high = middle;
     }
-    for (low = alive(run->next[axis], low); low < drafting->order_count[axis];
-         low = alive(run->next[axis], low + 1)) {
-        uint32_t index = order[low];
+    for (low = alive(run->next[which], low); low < list->count; low = alive(run->next[which], low + 1)) {
+        uint32_t index = list->kinds[low];
         const struct draft_kind *kind = &drafting->kinds[index];
         if (!passes(run, kind, filter) || !draft_allowed(drafting, kind->rule, run->choice))
             continue;
         *count = fitting(run, index, taken_of(run, index));
         if (*count == 0)
             continue;
-        run->cursor[axis] = low;
+        run->cursor[which] = low;
         return index;
     }
-    run->cursor[axis] = drafting->order_count[axis];
+    run->over[which] = true;
     return DRAFT_NONE;
+}
+
+// Of all lists of the axis the largest that fits.
+static uint32_t next_fitting(struct run *run, uint32_t axis, enum filter filter, uint32_t *count)
+{
+    const struct drafting *drafting = run->drafting;
+    uint32_t best = DRAFT_NONE;
+    for (uint32_t i = 0; i < drafting->list_count; i++) {
+        if (run->over[i] || drafting->lists[i].axis != axis)
+            continue;
+        uint32_t fits = 0, kind = first_of_list(run, i, filter, &fits);
+        if (kind == DRAFT_NONE ||
+            (best != DRAFT_NONE && drafting->kinds[kind].ask[axis] <= drafting->kinds[best].ask[axis]))
+            continue;
+        best = kind;
+        *count = fits;
+    }
+    return best;
 }
 
 static double part_left(const struct run *run, uint32_t axis)
@@ -298,9 +331,14 @@ static void fill_with(struct run *run, enum filter filter)
 {
     const struct drafting *drafting = run->drafting;
     bool over[DRAFT_AXES];
-    for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
-        run->cursor[axis] = 0;
-        over[axis] = drafting->order_count[axis] == 0;
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+        over[axis] = true;
+    for (uint32_t i = 0; i < drafting->list_count; i++) {
+        const struct draft_list *list = &drafting->lists[i];
+        bool uncapped = list->alike && list->count > 0 && drafting->kinds[list->kinds[0]].cap_count == 0;
+        run->cursor[i] = 0;
+        run->over[i] = list->count == 0 || (uncapped && filter == FILTER_CAPPED);
+        over[list->axis] = over[list->axis] && run->over[i];
     }
     for (;;) {
         double lead = 0;
@@ -467,7 +505,7 @@ static uint32_t cheapest_for_capped(struct run *run)
 
 // Pods of which a machine holds few come first, on machines of such sizes that all pods are used up when
 // these are: others fill what is left there, and no machine is there for a single pod at the end.
-static struct best find_capped(struct run *run)
+static struct best find_capped(struct run *run, enum draft_way way)
 {
     const struct drafting *drafting = run->drafting;
     struct best best = {0};
@@ -491,11 +529,14 @@ static struct best find_capped(struct run *run)
         fill_with(run, FILTER_ALL);
         last = price;
         tries++;
-        if (best.found && run->value / price <= best.score * (1 + 1e-9))
+        double score = run->value / price;
+        if (way == DRAFT_CAPPED_MIX)
+            score *= worth_of_rest(run) / cost_of_rest(run, choice);
+        if (best.found && score <= best.score * (1 + 1e-9))
             continue;
         best.machine = (struct draft_machine){
             .choice = choice, .loads = keep_loads(run), .load_count = run->load_count, .value = run->value};
-        best.score = run->value / price;
+        best.score = score;
         best.found = true;
     }
     return best;
@@ -526,7 +567,7 @@ static void drop_used_up(struct run *run, const struct draft_machine *machine)
     for (uint32_t i = 0; i < machine->load_count; i++) {
         uint32_t index = machine->loads[i].kind;
         if (run->left[index] == 0)
-            run->next[drafting->kinds[index].axis][run->position[index]] = run->position[index] + 1;
+            run->next[drafting->list_of[index]][drafting->position[index]] = drafting->position[index] + 1;
     }
 }
 
@@ -535,7 +576,7 @@ static void keep_machine(struct run *run, const struct draft_machine *machine, e
 {
     struct drafting *drafting = run->drafting;
     uint64_t most = UINT64_MAX;
-    if (way == DRAFT_BY_MIX)
+    if (way == DRAFT_BY_MIX || way == DRAFT_CAPPED_MIX)
         most = 1 + (uint64_t)(worth_of_rest(run) / drafting->price[machine->choice] / 8);
     bool more = true;
     while (more && most-- > 0 && draft_room_has(drafting, run->room, machine->choice)) {
@@ -552,7 +593,6 @@ static void start_run(struct run *run)
 {
     struct drafting *drafting = run->drafting;
     struct arena *arena = drafting->arena;
-    run->position = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
     run->loads = ARENA_ARRAY(arena, struct draft_load, drafting->part_kind_count + 1);
     run->load_of = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
     run->load_stamp = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
@@ -561,13 +601,12 @@ static void start_run(struct run *run)
     run->cap_stamp = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
     run->cap_left = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
     run->last_price = -1;
-    for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
-        uint32_t count = drafting->order_count[axis];
-        run->next[axis] = ARENA_ARRAY(arena, uint32_t, count + 2);
+    for (uint32_t list = 0; list < drafting->list_count; list++) {
+        uint32_t count = drafting->lists[list].count;
+        run->next[list] = ARENA_ARRAY(arena, uint32_t, count + 2);
         for (uint32_t i = 0; i < count; i++) {
-            uint32_t index = drafting->order[axis][i];
-            run->position[index] = i;
-            run->next[axis][i] = run->left[index] > 0 ? i : i + 1;
+            uint32_t index = drafting->lists[list].kinds[i];
+            run->next[list][i] = run->left[index] > 0 ? i : i + 1;
             run->pods_left += run->left[index];
             for (uint32_t k = 0; k < drafting->axis_count; k++)
                 run->rest[k] += (double)drafting->kinds[index].ask[k] * run->left[index];
@@ -576,8 +615,8 @@ static void start_run(struct run *run)
             for (uint32_t k = 0; k < drafting->kinds[index].cap_count; k++)
                 run->cap_left[drafting->kinds[index].caps[k]] += run->left[index];
         }
-        run->next[axis][count] = count;
-        run->next[axis][count + 1] = count + 1;
+        run->next[list][count] = count;
+        run->next[list][count + 1] = count + 1;
     }
 }
 
@@ -628,10 +667,12 @@ struct draft draft_make(struct drafting *drafting, uint32_t *left, struct draft_
         if (way == DRAFT_PICKY)
             find_pickiest(&run);
         struct best best = {0};
-        if (way == DRAFT_CAPPED && run.capped_left > 0)
-            best = find_capped(&run);
+        if ((way == DRAFT_CAPPED || way == DRAFT_CAPPED_MIX) && run.capped_left > 0)
+            best = find_capped(&run, way);
         if (!best.found)
-            best = find_next(&run, way == DRAFT_CAPPED ? DRAFT_BY_PRICE : way);
+            best = find_next(&run, way == DRAFT_CAPPED       ? DRAFT_BY_PRICE
+                                   : way == DRAFT_CAPPED_MIX ? DRAFT_BY_MIX
+                                                             : way);
         if (!best.found && way == DRAFT_PICKY)
             best = find_next(&run, DRAFT_BY_PRICE); // nothing takes the pickiest any more
         if (!best.found)

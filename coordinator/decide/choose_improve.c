@@ -58,7 +58,7 @@ static bool worth_going(const struct drafting *drafting, enum draft_way way, uin
         const struct draft_kind *kind = &drafting->kinds[drafting->part_kinds[i]];
         if (way == DRAFT_PICKY && drafting->rules[kind->rule].choices != choices)
             return true;
-        if (way == DRAFT_CAPPED && kind->cap_count > 0)
+        if ((way == DRAFT_CAPPED || way == DRAFT_CAPPED_MIX) && kind->cap_count > 0)
             return true;
     }
     return way == DRAFT_BY_PRICE || way == DRAFT_BY_MIX ||
@@ -153,7 +153,7 @@ struct draft draft_best(struct drafting *drafting, uint32_t *left, struct draft_
     struct standing best = {0};
     bool by_caps = is_ruled_by_caps(drafting, left);
     for (enum draft_way way = DRAFT_BY_PRICE; way < DRAFT_WAYS; way++) {
-        bool skipped = by_caps && (way == DRAFT_BY_PRICE || way == DRAFT_BY_MIX || way == DRAFT_PICKY);
+        bool skipped = by_caps && way != DRAFT_CAPPED && way != DRAFT_MOST_ROOM;
         if (skipped || !worth_going(drafting, way, asked, &best))
             continue;
         struct standing found = go(drafting, left, room, way);

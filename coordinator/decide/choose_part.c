@@ -98,20 +98,66 @@ static void measure_kinds(struct drafting *drafting)
     }
 }
 
+static bool same_caps(const struct draft_kind *a, const struct draft_kind *b)
+{
+    return a->cap_count == b->cap_count && a->cap_total == b->cap_total &&
+           memcmp(a->caps, b->caps, a->cap_total * sizeof(*a->caps)) == 0;
+}
+
+// The list that the kind belongs to; made when there is none and room for it. The first of each axis are for
+// kinds that found none.
+static uint32_t find_list(struct drafting *drafting, const struct draft_kind *kind, const uint32_t *examples)
+{
+    for (uint32_t i = drafting->axis_count; i < drafting->list_count; i++)
+        if (drafting->lists[i].axis == kind->axis && same_caps(kind, &drafting->kinds[examples[i]]))
+            return i;
+    if (drafting->list_count == DRAFT_LISTS_MAX)
+        return kind->axis;
+    drafting->lists[drafting->list_count] = (struct draft_list){.axis = kind->axis, .alike = true};
+    return drafting->list_count++;
+}
+
+static void sort_list(struct drafting *drafting, uint32_t list, struct ranked *ranked)
+{
+    struct draft_list *sorted = &drafting->lists[list];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
+        uint32_t kind = drafting->part_kinds[i];
+        if (drafting->list_of[kind] == list)
+            ranked[count++] = (struct ranked){(double)drafting->kinds[kind].ask[sorted->axis], kind};
+    }
+    sorted->count = count;
+    sorted->kinds = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);
+    sort(ranked, count, sorted->kinds);
+    for (uint32_t i = 0; i < count; i++)
+        drafting->position[sorted->kinds[i]] = i;
+}
+
 static void order_kinds(struct drafting *drafting)
 {
-    struct ranked *ranked = ARENA_ARRAY(drafting->arena, struct ranked, drafting->part_kind_count + 1);
-    for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
-        uint32_t count = 0;
-        for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
-            const struct draft_kind *kind = &drafting->kinds[drafting->part_kinds[i]];
-            if (kind->axis == axis)
-                ranked[count++] = (struct ranked){(double)kind->ask[axis], drafting->part_kinds[i]};
-        }
-        drafting->order[axis] = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);
-        drafting->order_count[axis] = count;
-        sort(ranked, count, drafting->order[axis]);
+    struct arena *arena = drafting->arena;
+    struct ranked *ranked = ARENA_ARRAY(arena, struct ranked, drafting->part_kind_count + 1);
+    uint32_t *examples = ARENA_ARRAY(arena, uint32_t, DRAFT_LISTS_MAX);
+    drafting->lists = ARENA_ARRAY(arena, struct draft_list, DRAFT_LISTS_MAX);
+    drafting->list_of = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
+    drafting->position = ARENA_ARRAY(arena, uint32_t, drafting->kind_count + 1);
+    drafting->list_count = drafting->axis_count;
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+        drafting->lists[axis].axis = axis;
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
+        uint32_t index = drafting->part_kinds[i];
+        const struct draft_kind *kind = &drafting->kinds[index];
+        bool as_before = last >= drafting->axis_count && drafting->lists[last].axis == kind->axis &&
+                         same_caps(kind, &drafting->kinds[examples[last]]);
+        uint32_t before = drafting->list_count;
+        last = as_before ? last : find_list(drafting, kind, examples);
+        if (drafting->list_count > before)
+            examples[last] = index;
+        drafting->list_of[index] = last;
     }
+    for (uint32_t list = 0; list < drafting->list_count; list++)
+        sort_list(drafting, list, ranked);
 }
 
 void drafting_use_part(struct drafting *drafting, uint32_t part)

@@ -22,6 +22,7 @@ struct candidate { // a group in this look
     struct growth growth;
     uint32_t first_size, size_count;
     bool one_size;
+    bool asked_again; // for its growth, after this look's orders
     uint32_t ordered; // in this look
     double spent;     // what these cost an hour
     uint32_t pods;    // waiting pods dealt to its machines, or that only a limit keeps from it

@@ -38,8 +38,9 @@ static void say_limit(struct look *look, struct candidate *candidate, const stru
                       size_t bytes)
 {
     const char *name = candidate->group->facts.name;
-    if (candidate->growth.rule == NULL) // used up in this look
+    if (candidate->growth.rule == NULL && !candidate->asked_again) // used up in this look
         candidate->growth = policy_growth(look->core, candidate->group);
+    candidate->asked_again = true;
     if (candidate->growth.rule != NULL)
         snprintf(text, bytes, "%s", candidate->growth.why);
     else if (size->set_aside[0] != '\0')
