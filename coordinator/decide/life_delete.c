@@ -77,6 +77,19 @@ static void look_at_pods(struct life_private *p)
     command->list_node_pods.node_name = arena_strdup(arena, node->name);
 }
 
+// What VPSie lists now decides what the group can spare, and whose the machine is.
+static bool lists_are_fresh(struct life_private *p)
+{
+    struct cloud_watch *watch = watch_of(p);
+    p->waits_list = true;
+    if (p->round_needed == 0)
+        p->round_needed = cloud_watch_ask(watch);
+    if (watch->trusted >= p->round_needed)
+        return true;
+    life_wait(p, "VPSie's own view");
+    return false;
+}
+
 // VPSie may have been told, its list lacks the machine, and its Node runs: one of the two is wrong.
 static bool runs_unlisted(const struct life_private *p)
 {
@@ -89,18 +102,14 @@ static bool runs_unlisted(const struct life_private *p)
 static void look_again(struct life_private *p)
 {
     struct core *core = p->core;
-    struct cloud_watch *watch = watch_of(p);
     if (p->fresh_needed == 0) {
         p->fresh_needed = takeover_ask_fresh(core);
-        p->round_needed = cloud_watch_ask(watch);
-        p->waits_list = true;
+        p->round_needed = 0;
     }
+    if (!lists_are_fresh(p))
+        return;
     if (core->life->fresh_completed < p->fresh_needed) {
         life_wait(p, "the API server's own view");
-        return;
-    }
-    if (watch->suspect || watch->trusted < p->round_needed) {
-        life_wait(p, "VPSie's own view");
         return;
     }
     if (runs_unlisted(p)) {
@@ -155,10 +164,10 @@ static void last_list(struct life_private *p)
 {
     if (!remove_goes_on(p) || back_to_its_agent(p))
         return;
-    if (remove_graceful(p))
-        look_at_pods(p);
-    else
+    if (!remove_graceful(p))
         look_again(p);
+    else if (p->command != 0 || p->answered || lists_are_fresh(p))
+        look_at_pods(p);
 }
 
 // ---- the call

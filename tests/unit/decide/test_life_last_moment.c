@@ -37,6 +37,22 @@ static void an_agent_that_blocks_before_the_call_keeps_the_machine(void **state)
     kept("a backup runs");
 }
 
+static void vpsie_is_asked_after_the_last_ready_and_before_the_call(void **state)
+{
+    (void)state;
+    puppet->groups[0].min = 2;
+    puppet_show_group(puppet, &puppet->groups[0]);
+    to_the_last_ready();
+    puppet->held[COMMAND_VPSIE_LIST_MACHINES] = true;
+    answer(EVIDENCE_READY);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LIST_NODE_PODS), 0);
+    puppet_machine_gone(puppet, "vps-w3"); // deleted by a person; its Node looks well yet
+    puppet->cloud_groups[0].nodes--;
+    puppet_answer_all(puppet, COMMAND_VPSIE_LIST_MACHINES);
+    kept("its group has 1 machines without it, fewer than its minimum");
+}
+
 static void a_pod_that_comes_before_the_call_is_moved_first(void **state)
 {
     (void)state;
@@ -159,8 +175,9 @@ static void an_unknown_delete_is_given_up_when_it_can_no_longer_have_an_effect(v
 static void a_list_that_turns_wrong_at_the_very_moment_of_the_call_stops_it(void **state)
 {
     (void)state;
+    const struct command *call = the_call();
     puppet->held[COMMAND_VPSIE_LIST_MACHINES] = true;
-    puppet_answer(puppet, the_call(), OUTCOME_NOT_SENT);
+    puppet_answer(puppet, call, OUTCOME_NOT_SENT);
     puppet->now_ms += 6 * SECOND; // time to call again, and no timer has said so yet
     uint32_t machines = puppet->machine_count;
     puppet->machine_count = 0;
@@ -351,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_agent_that_blocks_before_the_call_keeps_the_machine),
+        TEST(vpsie_is_asked_after_the_last_ready_and_before_the_call),
         TEST(a_pod_that_comes_before_the_call_is_moved_first),
         TEST(a_delete_that_never_left_is_not_repeated_once_the_agent_says_otherwise),
         TEST(a_delete_that_never_left_is_repeated_when_the_agent_is_ready_again),

@@ -321,12 +321,13 @@ static void a_list_without_the_machine_is_not_enough_when_vpsie_has_not_taken_th
 static void a_list_that_was_asked_for_before_the_delete_does_not_tell_that_the_machine_is_gone(void **state)
 {
     (void)state;
-    life->agent_says = EVIDENCE_BUSY;
-    until(COMMAND_KUBE_CORDON);
+    life->by_hand[COMMAND_KUBE_LIST_NODE_PODS] = true;
+    until(COMMAND_KUBE_LIST_NODE_PODS);
+    const struct command look = *stage_find(stage, COMMAND_KUBE_LIST_NODE_PODS);
     stage_forget(stage);
     life->by_hand[COMMAND_VPSIE_LIST_MACHINES] = true;
     until(COMMAND_VPSIE_LIST_MACHINES);
-    life->agent_says = EVIDENCE_READY;
+    life_stage_answer(life, &look, OUTCOME_OK, "");
     until(COMMAND_VPSIE_DELETE_MACHINE);
     const struct command *before = stage_find(stage, COMMAND_VPSIE_LIST_MACHINES);
     assert_true(before->id < stage_find(stage, COMMAND_VPSIE_DELETE_MACHINE)->id);
