@@ -84,7 +84,7 @@ static void waits_with(const char *name, const char *words)
     "'affinity':{'podAffinity':{'" REQUIRED "':[{'topologyKey':'" key "','labelSelector':" selector "}]}}"
 #define APART(key, selector)                                                                                 \
     "'affinity':{'podAntiAffinity':{'" REQUIRED "':[{'topologyKey':'" key "','labelSelector':" selector "}]" \
-                                                                                                        "}}"
+    "}}"
 #define WEB "{'matchLabels':{'app':'web'}}"
 
 // ---- resources
