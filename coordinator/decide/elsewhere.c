@@ -64,6 +64,35 @@ static void put_headroom(struct elsewhere *elsewhere)
     }
 }
 
+// Those that select a pod of these nodes, each once: marked with a new stamp, listed in `found`.
+static uint32_t find_budgets(struct elsewhere *elsewhere, struct node *const *nodes, uint32_t count)
+{
+    const struct cluster *cluster = elsewhere->core->cluster;
+    uint32_t found = 0, stamp = ++elsewhere->stamp;
+    for (uint32_t i = 0; i < count; i++) {
+        for (const struct pod *pod = nodes[i]->pods; pod != NULL; pod = pod->next) {
+            uint32_t first, of_space = rules_budgets_in(cluster, pod->space, &first);
+            if (of_space == 0 || !life_pod_counts(elsewhere->core, pod))
+                continue;
+            for (uint32_t k = first; k < first + of_space; k++) {
+                if (elsewhere->stamps[k] == stamp || !budget_selects(cluster->budgets[k], pod))
+                    continue;
+                elsewhere->stamps[k] = stamp;
+                elsewhere->found[found++] = k;
+            }
+        }
+    }
+    return found;
+}
+
+static void change_allowance(struct elsewhere *elsewhere, struct node *const *nodes, uint32_t count,
+                             int32_t by)
+{
+    uint32_t found = find_budgets(elsewhere, nodes, count);
+    for (uint32_t i = 0; i < found; i++)
+        elsewhere->allowance[elsewhere->found[i]] += by;
+}
+
 struct elsewhere elsewhere_create(struct core *core, struct arena *arena, bool coming)
 {
     struct cluster *cluster = core->cluster;
@@ -73,13 +102,15 @@ struct elsewhere elsewhere_create(struct core *core, struct arena *arena, bool c
     put_waiting(&elsewhere);
     put_headroom(&elsewhere);
     elsewhere.allowance = ARENA_ARRAY(arena, int32_t, cluster->budget_count + 1);
+    elsewhere.stamps = ARENA_ARRAY(arena, uint32_t, cluster->budget_count + 1);
+    elsewhere.found = ARENA_ARRAY(arena, uint32_t, cluster->budget_count + 1);
     for (uint32_t i = 0; i < cluster->budget_count; i++)
         elsewhere.allowance[i] = cluster->budgets[i]->disruptions_allowed;
     for (uint32_t i = 0; i < cluster->node_count; i++) {
         const struct intention *intention = cluster->nodes[i]->intention;
         const struct life *life = intention != NULL ? intention->decide : NULL;
         if (life != NULL && life->step >= LIFE_CORDON && life->step < LIFE_UNDO)
-            (void)elsewhere_spend(&elsewhere, &cluster->nodes[i], 1); // what leaves already will need them
+            change_allowance(&elsewhere, &cluster->nodes[i], 1, -1); // what leaves already will need them
     }
     return elsewhere;
 }
@@ -183,41 +214,18 @@ void elsewhere_keep(struct elsewhere *elsewhere, const struct leave *leave)
 
 // ---- PodDisruptionBudgets
 
-static bool concerned(const struct elsewhere *elsewhere, const struct budget *budget,
-                      struct node *const *nodes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        for (const struct pod *pod = nodes[i]->pods; pod != NULL; pod = pod->next)
-            if (life_pod_counts(elsewhere->core, pod) && budget_selects(budget, pod))
-                return true;
-    return false;
-}
-
-static void change_allowance(struct elsewhere *elsewhere, struct node *const *nodes, uint32_t count,
-                             uint32_t budgets, int32_t by)
-{
-    struct cluster *cluster = elsewhere->core->cluster;
-    for (uint32_t i = 0; i < budgets; i++)
-        if (concerned(elsewhere, cluster->budgets[i], nodes, count))
-            elsewhere->allowance[i] += by;
-}
-
 bool elsewhere_spend(struct elsewhere *elsewhere, struct node *const *nodes, uint32_t count)
 {
-    struct cluster *cluster = elsewhere->core->cluster;
-    for (uint32_t i = 0; i < cluster->budget_count; i++) {
-        if (!concerned(elsewhere, cluster->budgets[i], nodes, count))
-            continue;
-        if (elsewhere->allowance[i] <= 0) {
-            change_allowance(elsewhere, nodes, count, i, 1);
+    uint32_t found = find_budgets(elsewhere, nodes, count);
+    for (uint32_t i = 0; i < found; i++)
+        if (elsewhere->allowance[elsewhere->found[i]] <= 0)
             return false;
-        }
-        elsewhere->allowance[i]--;
-    }
+    for (uint32_t i = 0; i < found; i++)
+        elsewhere->allowance[elsewhere->found[i]]--;
     return true;
 }
 
 void elsewhere_refund(struct elsewhere *elsewhere, struct node *const *nodes, uint32_t count)
 {
-    change_allowance(elsewhere, nodes, count, elsewhere->core->cluster->budget_count, 1);
+    change_allowance(elsewhere, nodes, count, 1);
 }

@@ -15,6 +15,7 @@ struct elsewhere { // lives in the arena given, for one look
     uint32_t *headroom_places;   // where
     uint32_t headroom_count;
     int32_t *allowance; // by PodDisruptionBudget: disruptions left after what leaves already and was kept
+    uint32_t *stamps, *found, stamp; // private: which budgets were met last
 };
 // `coming`: machines on their way are places, too.
 struct elsewhere elsewhere_create(struct core *core, struct arena *arena, bool coming);
@@ -29,8 +30,8 @@ struct leave {
     uint32_t pod_count, placed;
     uint32_t *headroom_places; // where the headroom goes; a piece that had room there and has none elsewhere
                                // is one of `pods` without a place
-    struct packing_mark mark; // before it
-    char miss[240];           // the first pod without a place and the nearest miss; only when asked for
+    struct packing_mark mark;  // before it
+    char miss[240];            // the first pod without a place and the nearest miss; only when asked for
 };
 // Their pods are put on other places, one after the other, as far as they fit; `all` stops at the first that
 // does not. `nodes` must last as long as the leave.

@@ -39,6 +39,8 @@ void rule_own_pod(struct node_case *seen, struct answer *answer);
 void rule_move(struct node_case *seen, struct answer *answer);
 void rule_rests(struct node_case *seen, struct answer *answer);
 
+// The budgets of a namespace: their number, and the index of the first.
+uint32_t rules_budgets_in(const struct cluster *cluster, const char *space, uint32_t *first);
 // The budgets that select the pod: their number, and the first.
 uint32_t rules_budgets_of(const struct cluster *cluster, const struct pod *pod, const struct budget **first);
 

@@ -148,10 +148,32 @@ void rule_local_data(struct node_case *seen, struct answer *answer)
     }
 }
 
+// The first of a namespace, or where it would be: budgets are sorted by namespace.
+static uint32_t lower_bound(const struct cluster *cluster, const char *space, bool after)
+{
+    uint32_t low = 0, high = cluster->budget_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = strcmp(cluster->budgets[middle]->space, space);
+        if (after ? order <= 0 : order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t rules_budgets_in(const struct cluster *cluster, const char *space, uint32_t *first)
+{
+    *first = lower_bound(cluster, space, false);
+    bool any = *first < cluster->budget_count && strcmp(cluster->budgets[*first]->space, space) == 0;
+    return any ? lower_bound(cluster, space, true) - *first : 0;
+}
+
 uint32_t rules_budgets_of(const struct cluster *cluster, const struct pod *pod, const struct budget **first)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < cluster->budget_count; i++) {
+    uint32_t count = 0, begin, of_space = rules_budgets_in(cluster, pod->space, &begin);
+    for (uint32_t i = begin; i < begin + of_space; i++) {
         const struct budget *budget = cluster->budgets[i];
         if (!budget_selects(budget, pod))
             continue;
