@@ -181,6 +181,23 @@ static void an_invalid_spec_is_an_error_and_not_ready(void **state)
     assert_string_equal(condition(status, "Error")->message, "minNodes 4 is above maxNodes 3");
 }
 
+static void a_part_of_the_spec_that_is_left_out_is_said_and_harms_nothing_else(void **state)
+{
+    (void)state;
+    struct event *event = stage_group_event(stage, "general", 0, 3);
+    event->object.group->doubtful = "spec.costOptimization.strategy is greedy";
+    stage_step(stage, event);
+    stage_wait(stage, 2000);
+    const struct command *status = written();
+    assert_int_equal(condition(status, "Ready")->status, TRISTATE_TRUE);
+    assert_int_equal(condition(status, "Error")->status, TRISTATE_TRUE);
+    assert_string_equal(condition(status, "Error")->reason, "PartlyInvalidSpec");
+    assert_string_equal(condition(status, "Error")->message, "spec.costOptimization.strategy is greedy");
+    stage_waiting(stage, "web", 1, 3000, 64); // and machines are ordered as ever
+    stage_wait(stage, 4400);
+    assert_int_equal(condition(written(), "Scaling")->status, TRISTATE_TRUE);
+}
+
 static void orders_make_the_group_scale(void **state)
 {
     (void)state;
@@ -259,6 +276,7 @@ int main(void)
         TEST(one_write_is_under_way_at_a_time),
         TEST(a_condition_keeps_the_time_of_its_last_change),
         TEST(an_invalid_spec_is_an_error_and_not_ready),
+        TEST(a_part_of_the_spec_that_is_left_out_is_said_and_harms_nothing_else),
         TEST(orders_make_the_group_scale),
         TEST(fields_that_do_not_apply_are_told_once),
         TEST(another_kubernetes_version_than_the_nodes_run_is_told),
