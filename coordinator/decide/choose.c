@@ -233,7 +233,7 @@ static void level(struct choosing *choosing, uint32_t parts, const struct draft_
     struct draft_room copy = draft_room_copy(drafting, room);
     for (uint32_t part = 0; part < parts; part++) {
         drafting_use_part(drafting, part);
-        machines += draft_make(drafting, left, &copy, DRAFT_CAPPED).count;
+        machines += draft_make(drafting, left, &copy, DRAFT_CAPPED, DRAFT_NONE).count;
     }
     drafting_even_out(drafting, machines);
 }

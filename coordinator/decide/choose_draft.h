@@ -141,12 +141,20 @@ double drafting_part_worth(const struct drafting *drafting);
 // choice brings more than it costs.
 void drafting_find_worth(struct drafting *drafting);
 
-// ---- choose_fill.c
+// ---- choose_limits.c
 struct draft_room draft_room_create(const struct drafting *drafting);
 struct draft_room draft_room_copy(const struct drafting *drafting, const struct draft_room *room);
 bool draft_room_has(const struct drafting *drafting, const struct draft_room *room, uint32_t choice);
 void draft_room_take(const struct drafting *drafting, struct draft_room *room, uint32_t choice);
 void draft_room_give(const struct drafting *drafting, struct draft_room *room, uint32_t choice);
+void draft_add(struct drafting *drafting, struct draft *draft, const struct draft_machine *machine);
+// The cheapest open choice with room that holds these loads; DRAFT_NONE.
+uint32_t draft_cheapest(const struct drafting *drafting, const struct draft_load *loads, uint32_t count,
+                        const struct draft_room *room);
+// Is a the better one: more pods, less money, fewer machines?
+bool draft_better(const struct draft *a, const struct draft *b);
+
+// ---- choose_fill.c
 enum draft_way {
     DRAFT_BY_PRICE,   // the machine whose pods are worth most for its price comes next
     DRAFT_BY_MIX,     // the same, but it should bring amounts in the proportion in which they are asked for
@@ -156,15 +164,10 @@ enum draft_way {
     DRAFT_MOST_ROOM,  // the machine whose pods are worth most: for when limits bind
     DRAFT_WAYS
 };
-// Machines for `left` (by kind; counted down) within `room` (counted down).
+// Machines for `left` (by kind; counted down) within `room` (counted down). The first is of this choice,
+// whatever the way says; DRAFT_NONE: of any.
 struct draft draft_make(struct drafting *drafting, uint32_t *left, struct draft_room *room,
-                        enum draft_way way);
-void draft_add(struct drafting *drafting, struct draft *draft, const struct draft_machine *machine);
-// The cheapest open choice with room that holds these loads; DRAFT_NONE.
-uint32_t draft_cheapest(const struct drafting *drafting, const struct draft_load *loads, uint32_t count,
-                        const struct draft_room *room);
-// Is a the better one: more pods, less money, fewer machines?
-bool draft_better(const struct draft *a, const struct draft *b);
+                        enum draft_way way, uint32_t first);
 
 // ---- choose_improve.c
 // The best draft that is found for the present part; `left` and `room` are counted down.

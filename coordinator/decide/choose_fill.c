@@ -43,131 +43,6 @@ struct run {
     double last_price; // of the whole draft; < 0: none
 };
 
-// ---- limits
-
-struct draft_room draft_room_create(const struct drafting *drafting)
-{
-    const struct wish *wish = drafting->wish;
-    struct draft_room room = {.all = wish->room,
-                              .groups = ARENA_ARRAY(drafting->arena, uint32_t, wish->group_count + 1),
-                              .prices = ARENA_ARRAY(drafting->arena, double, wish->group_count + 1)};
-    for (uint32_t i = 0; i < wish->group_count; i++) {
-        room.groups[i] = wish->groups[i].room;
-        room.prices[i] = wish->groups[i].price_room_hour;
-    }
-    return room;
-}
-
-struct draft_room draft_room_copy(const struct drafting *drafting, const struct draft_room *room)
-{
-    struct draft_room copy = draft_room_create(drafting);
-    copy.all = room->all;
-    memcpy(copy.groups, room->groups, drafting->wish->group_count * sizeof(*copy.groups));
-    memcpy(copy.prices, room->prices, drafting->wish->group_count * sizeof(*copy.prices));
-    return copy;
-}
-
-bool draft_room_has(const struct drafting *drafting, const struct draft_room *room, uint32_t choice)
-{
-    uint32_t group = drafting->wish->choices[choice].group;
-    bool capped = drafting->wish->groups[group].price_room_hour >= 0;
-    return room->all > 0 && room->groups[group] > 0 &&
-           (!capped || drafting->price[choice] <= room->prices[group] + 1e-9);
-}
-
-void draft_room_take(const struct drafting *drafting, struct draft_room *room, uint32_t choice)
-{
-    uint32_t group = drafting->wish->choices[choice].group;
-    assert(room->all > 0 && room->groups[group] > 0);
-    room->all -= room->all != UINT32_MAX;
-    room->groups[group] -= room->groups[group] != UINT32_MAX;
-    room->prices[group] -= drafting->price[choice];
-}
-
-void draft_room_give(const struct drafting *drafting, struct draft_room *room, uint32_t choice)
-{
-    uint32_t group = drafting->wish->choices[choice].group;
-    room->all += room->all != UINT32_MAX;
-    room->groups[group] += room->groups[group] != UINT32_MAX;
-    room->prices[group] += drafting->price[choice];
-}
-
-// ---- drafts
-
-void draft_add(struct drafting *drafting, struct draft *draft, const struct draft_machine *machine)
-{
-    if (draft->count == draft->capacity) {
-        draft->capacity = draft->capacity == 0 ? 64 : draft->capacity * 2;
-        struct draft_machine *machines = ARENA_ARRAY(drafting->arena, struct draft_machine, draft->capacity);
-        if (draft->count > 0)
-            memcpy(machines, draft->machines, draft->count * sizeof(*machines));
-        draft->machines = machines;
-    }
-    draft->machines[draft->count++] = *machine;
-    draft->price += drafting->price[machine->choice];
-    for (uint32_t i = 0; i < machine->load_count; i++)
-        draft->pods += machine->loads[i].count;
-}
-
-bool draft_better(const struct draft *a, const struct draft *b)
-{
-    if (a->pods != b->pods)
-        return a->pods > b->pods;
-    double hair = 1e-9 * (a->price + b->price);
-    if (a->price < b->price - hair || a->price > b->price + hair)
-        return a->price < b->price;
-    return a->count < b->count;
-}
-
-static bool all_allowed(const struct drafting *drafting, const struct draft_load *loads, uint32_t count,
-                        uint32_t choice)
-{
-    uint32_t known = DRAFT_NONE;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t rule = drafting->kinds[loads[i].kind].rule;
-        if (rule != known && !draft_allowed(drafting, rule, choice))
-            return false;
-        known = rule;
-    }
-    return true;
-}
-
-// No choice that holds the loads costs less than they are worth: the search begins there.
-static uint32_t first_that_may(const struct drafting *drafting, double value)
-{
-    uint32_t low = 0, high = drafting->part_choice_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (drafting->price[drafting->by_price[middle]] < value * (1 - 1e-6))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-uint32_t draft_cheapest(const struct drafting *drafting, const struct draft_load *loads, uint32_t count,
-                        const struct draft_room *room)
-{
-    int64_t asked[DRAFT_AXES] = {0};
-    double value = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct draft_kind *kind = &drafting->kinds[loads[i].kind];
-        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
-            asked[axis] += kind->ask[axis] * loads[i].count;
-        value += kind->worth * loads[i].count;
-    }
-    for (uint32_t at = first_that_may(drafting, value); at < drafting->part_choice_count; at++) {
-        uint32_t choice = drafting->by_price[at];
-        bool holds = true;
-        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
-            holds = holds && asked[axis] <= drafting->brings[choice][axis];
-        if (holds && draft_room_has(drafting, room, choice) && all_allowed(drafting, loads, count, choice))
-            return choice;
-    }
-    return DRAFT_NONE;
-}
-
 // ---- filling one machine
 
 static uint32_t alive(uint32_t *next, uint32_t at)
@@ -571,13 +446,10 @@ static void drop_used_up(struct run *run, const struct draft_machine *machine)
     }
 }
 
-// One, and as many like it as there are pods and room for; for the mix no more than change it little.
-static void keep_machine(struct run *run, const struct draft_machine *machine, enum draft_way way)
+// As many of the machine as there are pods and room for, at most so many.
+static void keep_some(struct run *run, const struct draft_machine *machine, uint64_t most)
 {
     struct drafting *drafting = run->drafting;
-    uint64_t most = UINT64_MAX;
-    if (way == DRAFT_BY_MIX || way == DRAFT_CAPPED_MIX)
-        most = 1 + (uint64_t)(worth_of_rest(run) / drafting->price[machine->choice] / 8);
     bool more = true;
     while (more && most-- > 0 && draft_room_has(drafting, run->room, machine->choice)) {
         draft_room_take(drafting, run->room, machine->choice);
@@ -587,6 +459,15 @@ static void keep_machine(struct run *run, const struct draft_machine *machine, e
             more = run->left[machine->loads[i].kind] >= machine->loads[i].count;
     }
     drop_used_up(run, machine);
+}
+
+// For the mix no more than change it little.
+static void keep_machine(struct run *run, const struct draft_machine *machine, enum draft_way way)
+{
+    uint64_t most = UINT64_MAX;
+    if (way == DRAFT_BY_MIX || way == DRAFT_CAPPED_MIX)
+        most = 1 + (uint64_t)(worth_of_rest(run) / run->drafting->price[machine->choice] / 8);
+    keep_some(run, machine, most);
 }
 
 static void start_run(struct run *run)
@@ -657,12 +538,27 @@ static void end_with_last(struct run *run)
     draft_add(drafting, draft, &run->last);
 }
 
+// A machine of this choice, filled.
+static void begin_with(struct run *run, uint32_t choice)
+{
+    if (choice == DRAFT_NONE || !draft_room_has(run->drafting, run->room, choice))
+        return;
+    start_machine(run, choice);
+    fill_with(run, FILTER_ALL);
+    if (run->pods == 0)
+        return;
+    struct draft_machine machine = {
+        .choice = choice, .loads = keep_loads(run), .load_count = run->load_count, .value = run->value};
+    keep_some(run, &machine, 1);
+}
+
 struct draft draft_make(struct drafting *drafting, uint32_t *left, struct draft_room *room,
-                        enum draft_way way)
+                        enum draft_way way, uint32_t first)
 {
     struct draft draft = {0};
     struct run run = {.drafting = drafting, .left = left, .room = room, .draft = &draft};
     start_run(&run);
+    begin_with(&run, first);
     while (run.pods_left > 0) {
         if (way == DRAFT_PICKY)
             find_pickiest(&run);

@@ -8,6 +8,8 @@
 
 #define ROUNDS_MAX   4
 #define CAPPED_LEAST 16 // machines
+#define FEW_MACHINES 12
+#define FEW_CHOICES  64
 #define CAPPED_TIMES 4
 
 struct standing { // a draft and what it leaves
@@ -24,10 +26,10 @@ static uint32_t *copy_left(const struct drafting *drafting, const uint32_t *left
 }
 
 static struct standing go(struct drafting *drafting, const uint32_t *left, const struct draft_room *room,
-                          enum draft_way way)
+                          enum draft_way way, uint32_t first)
 {
     struct standing standing = {.left = copy_left(drafting, left), .room = draft_room_copy(drafting, room)};
-    standing.draft = draft_make(drafting, standing.left, &standing.room, way);
+    standing.draft = draft_make(drafting, standing.left, &standing.room, way, first);
     return standing;
 }
 
@@ -117,7 +119,7 @@ static bool deal_anew(struct drafting *drafting, struct standing *best, const st
     bool better = false;
     struct standing base = without(drafting, best, judged, worst);
     for (size_t i = 0; i < sizeof(WAYS) / sizeof(WAYS[0]); i++) {
-        struct standing rest = go(drafting, base.left, &base.room, WAYS[i]);
+        struct standing rest = go(drafting, base.left, &base.room, WAYS[i], DRAFT_NONE);
         struct draft joined = {0};
         for (uint32_t k = 0; k < base.draft.count; k++)
             draft_add(drafting, &joined, &base.draft.machines[k]);
@@ -145,6 +147,19 @@ static void improve(struct drafting *drafting, struct standing *best)
     }
 }
 
+// Of few machines the first decides much: each choice is tried for it.
+static void try_first(struct drafting *drafting, const uint32_t *left, const struct draft_room *room,
+                      struct standing *best)
+{
+    if (best->draft.count > FEW_MACHINES || drafting->part_choice_count > FEW_CHOICES)
+        return;
+    for (uint32_t i = 0; i < drafting->part_choice_count; i++) {
+        struct standing found = go(drafting, left, room, DRAFT_BY_PRICE, drafting->part_choices[i]);
+        if (draft_better(&found.draft, &best->draft))
+            *best = found;
+    }
+}
+
 struct draft draft_best(struct drafting *drafting, uint32_t *left, struct draft_room *room)
 {
     uint64_t asked = 0;
@@ -156,10 +171,11 @@ struct draft draft_best(struct drafting *drafting, uint32_t *left, struct draft_
         bool skipped = by_caps && way != DRAFT_CAPPED && way != DRAFT_MOST_ROOM;
         if (skipped || !worth_going(drafting, way, asked, &best))
             continue;
-        struct standing found = go(drafting, left, room, way);
+        struct standing found = go(drafting, left, room, way, DRAFT_NONE);
         if (best.left == NULL || draft_better(&found.draft, &best.draft))
             best = found;
     }
+    try_first(drafting, left, room, &best);
     improve(drafting, &best);
     memcpy(left, best.left, drafting->kind_count * sizeof(*left));
     room->all = best.room.all;
