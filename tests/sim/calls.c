@@ -241,6 +241,7 @@ static void arrives(void *context, const char *subject, int64_t number)
         return;
     const struct command *command = call->command;
     struct event *outcome = outcome_of_fault(sim, SIM_FAULT_NONE);
+    call->effect_ms = sim->world->now_ms;
     check_before_effect(sim, call);
     if (of_vpsie(command->kind))
         vpsie_effect(sim, command, outcome);
@@ -287,6 +288,8 @@ static void is_answered(void *context, const char *subject, int64_t number)
     bool deadly =
         sim->kill_planned && call->index == sim->kill_index && sim->kill_death == SIM_DEATH_AFTER_OUTCOME;
     unlink_call(&process->calls, call);
+    if (kind == COMMAND_VPSIE_LIST_MACHINES && outcome->outcome.outcome == OUTCOME_OK)
+        process->told_list_ms = call->effect_ms;
     check_told(sim, process, call, outcome->outcome.outcome);
     if (call->fault == SIM_FAULT_LATE)
         keep_for_effect(sim, call);

@@ -9,6 +9,7 @@
 #include "tests/sim/private.h"
 
 #define AUDIT_EVERY_MS 5000
+#define TOLD_WITHIN_MS 3000   // a watch may be so late, and times are written in seconds
 #define AUDIT_SLACK_MS 600000 // takeovers, throttling and lost calls on the way
 
 // --------------------------------------------------------------------------------------- looking things up
@@ -177,15 +178,20 @@ void check_command(struct sim *sim, struct process *process, const struct comman
     }
 }
 
-static bool says_ready(const struct document *document)
+static const cJSON *ready_condition(const struct document *document)
 {
     const cJSON *condition;
     cJSON_ArrayForEach(condition, json_at(document == NULL ? NULL : document->json, "status.conditions"))
     {
         if (strcmp(json_text(condition, "type"), "Ready") == 0)
-            return strcmp(json_text(condition, "status"), "True") == 0;
+            return condition;
     }
-    return false;
+    return NULL;
+}
+
+static bool says_ready(const struct document *document)
+{
+    return strcmp(json_text(ready_condition(document), "status"), "True") == 0;
 }
 
 // A machine that is in no VPSie group was ordered by none of us, one of another VPSie group by another
@@ -263,6 +269,7 @@ void check_sent(struct sim *sim, struct call *call)
         return;
     const struct process *process = process_by_number(sim, call->process);
     call->told_ready = was_told_ready(sim, call->process, machine->node_name);
+    call->told_list_ms = process->told_list_ms;
     call->drained = drain_of(sim, process, machine->node_name)->drained;
 }
 
@@ -297,7 +304,23 @@ static void check_limits(struct sim *sim, const struct command *command)
     }
 }
 
-static void check_minimum(struct sim *sim, const struct cloud_machine *leaving)
+// A person has deleted it, and neither VPSie's list nor its Node could have told the coordinator.
+static bool goes_unseen(const struct sim *sim, const struct call *call, const struct cloud_machine *machine)
+{
+    const struct api_object *intention = intention_of(sim, machine);
+    const struct api_object *node = api_find(sim->world->api, API_NODE, "", machine->node_name);
+    if (intention == NULL || node == NULL || (machine->gone && machine->gone_ms <= call->told_list_ms) ||
+        json_key(json_at(intention->document->json, "metadata.annotations"), KEY_PREFIX "removal") != NULL)
+        return false;
+    const cJSON *condition = ready_condition(node->document);
+    const char *since = json_text(condition, "lastTransitionTime");
+    int64_t since_ms = 0;
+    return strcmp(json_text(condition, "status"), "True") == 0 ||
+           (text_parse_time_ms(since, strlen(since), &since_ms, NULL) == 0 &&
+            sim->world->now_ms - since_ms < TOLD_WITHIN_MS);
+}
+
+static void check_minimum(struct sim *sim, const struct call *call, const struct cloud_machine *leaving)
 {
     int64_t left = 0;
     const struct api_object *intention = intention_of(sim, leaving);
@@ -311,8 +334,8 @@ static void check_minimum(struct sim *sim, const struct cloud_machine *leaving)
         return;
     for (size_t i = 0; i < sim->world->cloud->machine_count; i++) {
         const struct cloud_machine *machine = sim->world->cloud->machines[i];
-        left += machine != leaving && !machine->gone && !machine->leaving &&
-                is_of_nodegroup(sim, machine->group_id, group->name);
+        bool goes = (machine->gone || machine->leaving) && !goes_unseen(sim, call, machine);
+        left += machine != leaving && !goes && is_of_nodegroup(sim, machine->group_id, group->name);
     }
     if (left < json_number(group->document->json, "spec.minNodes", 0))
         sim_break(sim, "the removal of %s leaves %lld machines, fewer than the minimum", leaving->node_name,
@@ -336,7 +359,7 @@ void check_before_effect(struct sim *sim, const struct call *call)
         sim_break(sim, "%s is deleted with %zu pods on it", machine->node_name, pods);
     if (!call->drained)
         sim_break(sim, "%s is deleted without a last READY (drained) of its agent", machine->node_name);
-    check_minimum(sim, machine);
+    check_minimum(sim, call, machine);
 }
 
 void check_after_effect(struct sim *sim, const struct command *command)

@@ -19,9 +19,12 @@ struct call {          // one command with an outcome, on its way through a door
     unsigned process;
     enum call_stage stage;
     enum sim_fault fault;
-    bool drained;    // DELETE_MACHINE: the agent's last word was READY (drained)
-    bool told_ready; // DELETE_MACHINE: its coordinator had been told that the node is Ready when this left
-    bool orphan;     // its process is dead: the effect still comes, the outcome goes nowhere
+    bool drained;      // DELETE_MACHINE: the agent's last word was READY (drained)
+    int64_t effect_ms; // when it was done
+    int64_t
+        told_list_ms; // DELETE_MACHINE: when VPSie's list was made that its coordinator had been told last
+    bool told_ready;  // DELETE_MACHINE: its coordinator had been told that the node is Ready when this left
+    bool orphan;      // its process is dead: the effect still comes, the outcome goes nowhere
     struct event *outcome;
 };
 
@@ -35,6 +38,7 @@ struct process {
     uint64_t term;
     int64_t fence_ms;                   // it may act until then
     int64_t frozen_ms;                  // it does nothing until then
+    int64_t told_list_ms;               // when VPSie's list of machines was made that it was told last
     int64_t armed_ms;                   // the earliest timer that will wake it
     int64_t cursors[OBJECT_KIND_COUNT]; // versions seen; -1 before the first list
     bool dies_after_step;               // SIM_DEATH_AFTER_OUTCOME
