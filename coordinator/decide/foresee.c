@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "coordinator/decide/moves.h"
 #include "coordinator/decide/policy.h"
 
 void foresee_window(struct core *core, const char *node, int64_t underused_since_ms)
@@ -23,6 +24,8 @@ void foresee_done(struct core *core, const struct decision *decision)
         life->last_scale_up_ms = core->policy->last_order_ms = core->last_added_ms = core->now_ms;
         policy_forget_dry_orders(policy);
     }
+    if (decision->kind == DECISION_CONSOLIDATE)
+        consolidate_remember(core, group);
     if (decision->leaving_count > 0) {
         life->last_scale_down_ms = core->policy->last_removal_ms = core->last_deleted_ms = core->now_ms;
         policy->dry_removal_hash = 0;
@@ -43,6 +46,12 @@ struct template_node foresee_machine(struct core *core, struct arena *arena, str
                                      int64_t size_id)
 {
     return template_create(arena, core->cluster, group, size_id);
+}
+
+const char *foresee_creation_reason(const struct decision *decision)
+{
+    bool moves = decision->kind == DECISION_CONSOLIDATE || decision->kind == DECISION_REPLACE;
+    return moves ? MOVE_CREATION_REASON : "metrics";
 }
 
 const char *foresee_kind(const struct decision *decision)

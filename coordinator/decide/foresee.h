@@ -18,6 +18,7 @@ double foresee_price_hour(struct core *core);
 // The node that a machine of this size in the group will be; everything lives in the arena.
 struct template_node foresee_machine(struct core *core, struct arena *arena, struct group *group,
                                      int64_t size_id);
-const char *foresee_kind(const struct decision *decision); // "order", "remove", ...: static text
+const char *foresee_creation_reason(const struct decision *decision); // as its VPSieNodes would carry it
+const char *foresee_kind(const struct decision *decision);            // "order", "remove", ...: static text
 
 #endif

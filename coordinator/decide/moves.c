@@ -125,6 +125,7 @@ static struct decision *decide(struct core *core, const struct move_plan *plan, 
         core_decision_brings(decision, plan->machines, plan->size_id);
     for (uint32_t i = 0; i < plan->node_count; i++)
         core_decision_takes(decision, plan->nodes[i]);
+    decision->recommended = approval;
     if (approval && decision->withheld[0] == '\0')
         decision->withheld = "waits for approval";
     return decision;

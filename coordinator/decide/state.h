@@ -33,8 +33,9 @@ struct decision {
     char *reason;             // one line: "22 pods need 14.2 cpu, 1.1 free"; owned
     // What it changes, for who looks ahead: machines of one size that come to the group, nodes that go.
     uint32_t machines;
-    int64_t size_id; // KubeSizeID, 0 when not known
-    char **leaving;  // names of nodes; owned
+    int64_t size_id;  // KubeSizeID, 0 when not known
+    bool recommended; // an operator's approval is asked for first
+    char **leaving;   // names of nodes; owned
     uint32_t leaving_count;
     // What was weighed for an order, the taken ones first; DECISION_OPTIONS_MAX at most.
     struct decision_option *options; // owned, with their texts

@@ -179,6 +179,8 @@ static struct foreseen *remember(struct future *future, const struct decision *d
                               .group = arena_strdup(future->arena, decision->group),
                               .summary = arena_strdup(future->arena, decision->summary),
                               .reason = arena_strdup(future->arena, decision->reason),
+                              .creation_reason = foresee_creation_reason(decision),
+                              .recommended = decision->recommended,
                               .machines = decision->machines,
                               .size_id = decision->size_id,
                               .leaving = leaving,
@@ -196,7 +198,7 @@ static void carry_out_all(struct future *future)
             continue;
         struct foreseen *seen = remember(future, decision);
         uint32_t index = (uint32_t)(seen - future->seen);
-        if (decision->machines > 0 || decision->leaving_count > 0) {
+        if (!seen->recommended && (decision->machines > 0 || decision->leaving_count > 0)) {
             foresee_done(future->core, decision);
             uint32_t placed = future_carry_out(future, &future->seen[index]);
             future->seen[index].pods_placed = placed;

@@ -12,6 +12,8 @@ struct foreseen { // one decision and what came of it
     int64_t at_ms;
     uint64_t id;
     const char *kind, *group, *summary, *reason; // in the arena
+    const char *creation_reason;
+    bool recommended; // waits for an approval: not taken as done
     uint32_t machines;
     int64_t size_id;
     const char *const *leaving;

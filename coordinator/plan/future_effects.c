@@ -89,8 +89,9 @@ static void add_intention(struct future *future, const struct group *group, cons
     struct arena *arena = event->arena;
     const struct nodegroup_facts *given = &group->facts;
     const struct pool *pool = life_pool(future->core, (struct group *)(uintptr_t)group, seen->size_id);
-    struct label *mark = ARENA_NEW(arena, struct label);
-    *mark = (struct label){KEY_CREATED_BY, CREATED_BY_US};
+    struct label *marks = ARENA_ARRAY(arena, struct label, 2);
+    marks[0] = (struct label){KEY_CREATED_BY, CREATED_BY_US};
+    marks[1] = (struct label){KEY_CREATION_REASON, seen->creation_reason};
     struct intention_facts *facts = ARENA_NEW(arena, struct intention_facts);
     *facts = (struct intention_facts){
         .space = given->space,
@@ -99,7 +100,7 @@ static void add_intention(struct future *future, const struct group *group, cons
         .resource_version = "1",
         .created_ms = future->now_ms,
         .has_finalizer = true,
-        .annotations = {.items = mark, .count = 1},
+        .annotations = {.items = marks, .count = 2},
         .group_name = given->name,
         .owner_uid = given->uid,
         .identifier = arena_printf(arena, "vps-of-%s", name),

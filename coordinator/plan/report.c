@@ -164,6 +164,7 @@ static void add_decision(cJSON *list, const struct future *future, const struct 
     json_add_text(one, "group", seen->group);
     json_add_text(one, "summary", seen->summary);
     json_add_text(one, "reason", seen->reason);
+    json_add_bool(one, "recommended", seen->recommended);
     json_add_integer(one, "machines", seen->machines);
     json_add_integer(one, "sizeID", seen->size_id);
     cJSON *leaving = json_add_array(one, "leaving");

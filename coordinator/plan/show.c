@@ -91,6 +91,8 @@ static void show_decision(struct show *show, const cJSON *decision)
     screen_put(show->screen, PAINT_PLAIN, "   %s", json_text(decision, "reason"));
     if (placed > 0)
         screen_put(show->screen, PAINT_PLAIN, "; %lld then run", (long long)placed);
+    if (json_true(decision, "recommended"))
+        screen_put(show->screen, PAINT_YELLOW, "   waits for approval");
     screen_line(show->screen);
 }
 
