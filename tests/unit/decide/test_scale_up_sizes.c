@@ -307,6 +307,95 @@ static void the_nearest_miss_names_what_the_largest_size_leaves(void **state)
     verdict_says("huge-0", "no group can help: general: needs 9 cpu, its largest size leaves 7.85");
 }
 
+// ---- whatever the limits are
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+static void random_group(uint32_t *seed, const char *name)
+{
+    struct event *event = next_random(seed) % 2 == 0
+                              ? group_of_both(name, (int32_t)(next_random(seed) % 2), 0)
+                              : stage_group_event(stage, name, (int32_t)(next_random(seed) % 2), 0);
+    struct nodegroup_facts *facts = (struct nodegroup_facts *)(uintptr_t)event->object.group;
+    facts->max_nodes = facts->min_nodes + (int32_t)(next_random(seed) % 6);
+    facts->allow_mixed_instances = next_random(seed) % 3 > 0;
+    if (next_random(seed) % 3 == 0)
+        facts->preferred_instance_type = "large";
+    if (next_random(seed) % 3 == 0)
+        annotate(event, KEY_MAX_HOURLY_PRICE, next_random(seed) % 2 == 0 ? "0.12" : "0.31");
+    stage_step(stage, event);
+}
+
+static void check_limits(uint32_t seed, const struct config_facts *config)
+{
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < stage->core->cluster->group_count; i++) {
+        struct group *group = stage->core->cluster->groups[i];
+        struct life_counts counts = life_counts(stage->core, group);
+        const char *cap = labels_get(&group->facts.annotations, KEY_MAX_HOURLY_PRICE);
+        double cost = policy_group_cost(stage->core, group);
+        if (counts.total > (uint32_t)group->facts.max_nodes)
+            fail_msg("seed %u: %s has %u of %d", seed, group->facts.name, counts.total,
+                     group->facts.max_nodes);
+        if (cap != NULL && cost > (strcmp(cap, "0.12") == 0 ? 0.12 : 0.31) + 1e-9)
+            fail_msg("seed %u: %s costs %.3f of %s", seed, group->facts.name, cost, cap);
+        if (!group->facts.allow_mixed_instances && coming(group->facts.name, 10) > 0 &&
+            coming(group->facts.name, 20) > 0)
+            fail_msg("seed %u: %s is mixed", seed, group->facts.name);
+        all += counts.total;
+    }
+    if (config != NULL && config->max_cluster_workers > 0 && all > (uint32_t)config->max_cluster_workers)
+        fail_msg("seed %u: %u of %d workers", seed, all, config->max_cluster_workers);
+    if (config != NULL && config->max_concurrent_scale_ups > 0 &&
+        all > (uint32_t)config->max_concurrent_scale_ups)
+        fail_msg("seed %u: %u of %d at once", seed, all, config->max_concurrent_scale_ups);
+}
+
+static void no_limit_is_passed_and_a_second_look_orders_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t start = 1; start <= 60; start++) {
+        uint32_t seed = start * 2654435761u;
+        stage->core->config.expander = (enum expander)(next_random(&seed) % 5);
+        if (next_random(&seed) % 2 == 0) {
+            struct event *event = stage_config_event(stage);
+            event->object.config->max_cluster_workers = (int32_t)(next_random(&seed) % 12);
+            event->object.config->max_concurrent_scale_ups = (int32_t)(next_random(&seed) % 8);
+            stage_step(stage, event);
+        }
+        random_group(&seed, "aaa");
+        random_group(&seed, "bbb");
+        random_group(&seed, "ccc");
+        stage_wait(stage, 70000);
+        for (uint32_t i = 0, pods = next_random(&seed) % 60; i < pods; i++) {
+            char name[16];
+            snprintf(name, sizeof(name), "pod-%u", i);
+            int64_t cpu_millis = 100 + next_random(&seed) % 5000;
+            struct event *event =
+                stage_pod_event(stage, name, "", cpu_millis, 64 + next_random(&seed) % 6000);
+            if (next_random(&seed) % 4 == 0)
+                stage_label(event, &event->object.pod->shape.node_selector, "pool", "bbb");
+            stage_step(stage, event);
+        }
+        stage_wait(stage, 5000);
+        check_limits(start, stage->core->cluster->config);
+        uint64_t decisions = stage_decisions(stage);
+        for (int i = 0; i < 3; i++) {
+            stage_step(stage, event_create(EVENT_KUBE_SYNCED));
+            stage_wait(stage, 5000);
+        }
+        if (stage_decisions(stage) != decisions)
+            fail_msg("seed %u: a second look orders: %s, %s", start, stage_last(stage)->summary,
+                     stage_last(stage)->reason);
+        stage_destroy(stage);
+        stage = stage_create();
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -325,6 +414,7 @@ int main(void)
         TEST(the_expander_of_priorities_takes_the_higher_one_first),
         TEST(of_more_machines_than_may_come_at_once_the_fullest_comes_first),
         TEST(what_the_control_plane_has_free_is_not_called_free),
+        TEST(no_limit_is_passed_and_a_second_look_orders_nothing),
         TEST(the_nearest_miss_names_what_the_largest_size_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
