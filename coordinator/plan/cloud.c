@@ -184,9 +184,39 @@ static const struct node *any_node(const struct cluster *cluster, const struct g
     return NULL;
 }
 
-// Without VPSie's word a group's size is what its nodes have.
-static struct vpsie_group_facts group_of_objects(const struct cluster *cluster, uint32_t index)
+// The size that looks like the node: the same cores, and memory within a sixth (a kernel keeps some).
+static int64_t size_like(const cJSON *offers, const struct node *node)
 {
+    const cJSON *offer;
+    int64_t cores = (node->capacity.cpu_millis + 999) / 1000, memory_mb = node->capacity.memory_bytes >> 20;
+    cJSON_ArrayForEach(offer, offers)
+    {
+        int64_t given_mb = json_integer(offer, json_get(offer, "memoryMB") != NULL ? "memoryMB" : "ram", 0);
+        if (small_of(offer, "cpu") == cores && memory_mb <= given_mb && memory_mb >= given_mb - given_mb / 6)
+            return json_integer(offer, "id", 0);
+    }
+    return 0;
+}
+
+// Without VPSie's word a group's size is the one it asks for, else the one its nodes look like, else the
+// first of those it may have.
+static int64_t size_of_group(const cJSON *offers, const struct group *group, const struct node *node,
+                             int64_t otherwise)
+{
+    if (group->facts.kube_size_id > 0)
+        return group->facts.kube_size_id;
+    int64_t size_id = node != NULL ? size_like(offers, node) : 0;
+    for (uint32_t i = 0; size_id == 0 && i < group->facts.offering_count; i++) {
+        const char *text = group->facts.offering_ids[i];
+        if (text_parse_i64(text, strlen(text), &size_id, NULL) < 0)
+            size_id = 0;
+    }
+    return size_id > 0 ? size_id : otherwise;
+}
+
+static struct vpsie_group_facts group_of_objects(const struct cloud_picture *picture, uint32_t index)
+{
+    const struct cluster *cluster = picture->cluster;
     const struct group *group = cluster->groups[index];
     const struct node *node = any_node(cluster, group);
     int64_t id =
@@ -195,7 +225,7 @@ static struct vpsie_group_facts group_of_objects(const struct cluster *cluster, 
         .id = id,
         .identifier = group->facts.name,
         .name = group->facts.name,
-        .size_id = group->facts.kube_size_id > 0 ? group->facts.kube_size_id : id,
+        .size_id = size_of_group(picture->offers, group, node, id),
         .cpu = node != NULL ? (int32_t)((node->capacity.cpu_millis + 999) / 1000) : 0,
         .memory_mb = node != NULL ? node->capacity.memory_bytes >> 20 : 0,
         .nodes_count = machines_of_group(cluster, id, group),
@@ -230,7 +260,7 @@ static void list_groups(const struct cloud_picture *picture, const char *cluster
     }
     for (uint32_t i = 0; known == NULL && i < picture->cluster->group_count; i++)
         if (strcmp(picture->cluster->groups[i]->facts.resource_identifier, cluster) == 0)
-            all[count++] = group_of_objects(picture->cluster, i);
+            all[count++] = group_of_objects(picture, i);
     outcome->outcome.groups = all;
     outcome->outcome.group_count = count;
 }
