@@ -176,6 +176,19 @@ static void evidence_that_a_rule_needs_and_nobody_could_read_makes_it_unknown(vo
     expect(node(stage), READINESS_UNKNOWN, "unreadable", "", "images");
 }
 
+// As an agent without privilege sees a node: what the coordinator counts such nodes by comes before the pods.
+static void directories_that_may_not_be_listed_are_the_first_reason(void **state)
+{
+    (void)state;
+    struct stage *stage = make_stage();
+    reading_unknown(&stage->view.directories, "Permission denied");
+    reading_unknown(&stage->pods[0].evidence[EVIDENCE_LOCAL_DATA], "Permission denied");
+    reading_unknown(&stage->pods[1].evidence[EVIDENCE_LOCAL_DATA], "Permission denied");
+    expect(node(stage), READINESS_UNKNOWN, "unreadable", "", "pod directories");
+    assert_int_equal(stage->verdict.reason_count, 3);
+    expect(ask(stage, about_a), READINESS_UNKNOWN, "unreadable", "", "pod directories");
+}
+
 static void evidence_that_no_rule_needs_may_be_unknown(void **state)
 {
     (void)state;
@@ -377,6 +390,7 @@ int main(void)
         cmocka_unit_test(volumes_too_large_to_look_through_block_even_when_nothing_was_found),
         cmocka_unit_test(data_of_a_pod_whose_cgroup_is_gone_is_only_waited_for),
         cmocka_unit_test(evidence_that_a_rule_needs_and_nobody_could_read_makes_it_unknown),
+        cmocka_unit_test(directories_that_may_not_be_listed_are_the_first_reason),
         cmocka_unit_test(evidence_that_no_rule_needs_may_be_unknown),
         cmocka_unit_test(an_inhibitor_blocks_and_one_that_expires_is_waited_for),
         cmocka_unit_test(pressure_above_its_limit_is_busy),
