@@ -446,7 +446,8 @@ const char *attribution_hope(struct life_private *p);
 // How many machines the VPSie groups of the order's NodeGroup have or will have without it.
 int32_t attribution_total(struct life_private *p);
 // Was it there before `since_ms`, whatever the list showed then? An older Node, or a machine made long ago.
-bool attribution_is_old(const struct core *core, const struct machine_facts *machine, int64_t since_ms);
+bool attribution_is_old(const struct core *core, const char *cluster, const struct machine_facts *machine,
+                        int64_t since_ms);
 // Could this machine be of that VPSie group, as far as its size is known?
 bool attribution_fits(const struct core *core, const struct machine_facts *machine,
                       const struct vpsie_group_facts *group);

@@ -126,7 +126,7 @@ static uint32_t certain(struct core *core, struct cloud_watch *watch, const stru
         }
         // What a list left out for a while looks new when it is back.
         int64_t over_ms = pool->keep.nothing_over_ms;
-        if (over_ms != 0 && attribution_is_old(core, machine, over_ms - COUNT_LAG_MS))
+        if (over_ms != 0 && attribution_is_old(core, watch->cluster, machine, over_ms - COUNT_LAG_MS))
             continue;
         only = only && over_ms != 0;
         if (attribution_fits(core, machine, of))

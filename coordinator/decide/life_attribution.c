@@ -91,13 +91,41 @@ static bool exclusive(const struct core *core, const struct cloud_cluster *cloud
 
 #define CLOCK_SLACK_MS LIFE_MINUTE_MS
 #define ZONE_SLACK_MS  (24 * 60 * LIFE_MINUTE_MS) // VPSie's times have no zone
+#define SKEW_MS        (5 * LIFE_MINUTE_MS)       // of VPSie's clock, once its zone is known
 
-bool attribution_is_old(const struct core *core, const struct machine_facts *machine, int64_t since_ms)
+// How far VPSie's times are ahead of ours, at least: a Node is younger than its machine, by the time that the
+// machine took to start. The largest but one: one machine may have been made anew under its Node.
+static bool learn_zone(const struct core *core, const char *cluster, int64_t *ahead_ms)
 {
+    const struct cloud_cluster *cloud = cluster_cloud(core->cluster, cluster);
+    int64_t most_ms = INT64_MIN;
+    *ahead_ms = INT64_MIN;
+    for (uint32_t i = 0; cloud != NULL && i < cloud->machine_count; i++) {
+        const struct machine_facts *machine = &cloud->machines[i];
+        const struct node *node = machine->created_ms != 0 ? machine_node(core, machine) : NULL;
+        if (node == NULL || node->created_ms == 0)
+            continue;
+        int64_t one_ms = machine->created_ms - node->created_ms;
+        if (one_ms > most_ms) {
+            *ahead_ms = most_ms;
+            most_ms = one_ms;
+        } else if (one_ms > *ahead_ms) {
+            *ahead_ms = one_ms;
+        }
+    }
+    return *ahead_ms != INT64_MIN;
+}
+
+bool attribution_is_old(const struct core *core, const char *cluster, const struct machine_facts *machine,
+                        int64_t since_ms)
+{
+    int64_t ahead_ms;
     const struct node *node = machine_node(core, machine);
     if (node != NULL && node->created_ms != 0 && node->created_ms < since_ms - CLOCK_SLACK_MS)
         return true;
-    return machine->created_ms != 0 && machine->created_ms < since_ms - ZONE_SLACK_MS;
+    if (machine->created_ms == 0 || machine->created_ms < since_ms - ZONE_SLACK_MS)
+        return machine->created_ms != 0;
+    return learn_zone(core, cluster, &ahead_ms) && machine->created_ms - ahead_ms < since_ms - SKEW_MS;
 }
 
 // ---- giving
@@ -175,7 +203,7 @@ static void find_candidates(struct matching *matching)
         const struct node *node = machine_node(matching->core, machine);
         if (matching->watch->owners[i] != NULL || machine->role == MACHINE_ROLE_MASTER ||
             (node != NULL && node_is_master(node)) || baseline_has(matching->baseline, machine) ||
-            attribution_is_old(matching->core, machine, matching->since_ms) ||
+            attribution_is_old(matching->core, matching->watch->cluster, machine, matching->since_ms) ||
             !attribution_fits(matching->core, machine, matching->group) ||
             owners_named(matching->core, machine))
             continue;

@@ -537,6 +537,7 @@ static void list_machines(const struct puppet *puppet, struct event *event)
                                              .role = machine->role,
                                              .datacenter_id = "dc-1",
                                              .status = arena_strdup(event->arena, machine->status),
+                                             .created_ms = machine->created_ms,
                                              .cpu = machine->cpu,
                                              .memory_mb = machine->memory_mb};
     }

@@ -39,7 +39,7 @@ struct puppet_group {
 };
 struct puppet_machine {
     char identifier[60], hostname[80], ip[40], status[40];
-    int64_t id;
+    int64_t id, created_ms; // 0: not told
     enum machine_role role;
     int32_t cpu;
     int64_t memory_mb;

@@ -261,6 +261,27 @@ static void a_machine_whose_node_was_there_before_the_call_is_never_taken(void *
     assert_string_equal(node->identifier, "vps-1");
 }
 
+// VPSie's times have no zone: those of machines whose Nodes are known tell it.
+static void a_machine_that_was_made_before_the_call_is_never_taken(void **state)
+{
+    (void)state;
+    const int64_t zone_ms = 7 * 60 * MINUTE;
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "pet-1" : "pet-2";
+        puppet_kube_node(puppet, name, true);
+        machine(name, 4, 8192)->created_ms = puppet->now_ms - 2 * MINUTE + zone_ms;
+    }
+    puppet_run(puppet, 5 * MINUTE);
+    struct puppet_node *node = order(); // from a list that lacks the third
+    machine("vps-old", 4, 8192)->created_ms = puppet->now_ms - 15 * MINUTE + zone_ms;
+    puppet->cloud_groups[0].nodes++; // and ours is counted, not listed
+    puppet_run(puppet, 10 * MINUTE);
+    assert_string_equal(node->identifier, "");
+    machine("vps-1", 4, 8192)->created_ms = puppet->now_ms - 9 * MINUTE + zone_ms;
+    puppet_run(puppet, 2 * MINUTE);
+    assert_string_equal(node->identifier, "vps-1");
+}
+
 // Whose size is not told: nothing but the settling tells whose it is, and the bound passes meanwhile.
 static void a_machine_that_appears_as_the_bound_passes_gets_the_time_to_settle(void **state)
 {
@@ -509,6 +530,7 @@ int main(void)
         TEST(what_was_over_before_is_not_taken_for_new),
         TEST(a_machine_whose_node_is_older_than_the_call_is_never_taken),
         TEST(a_machine_whose_node_was_there_before_the_call_is_never_taken),
+        TEST(a_machine_that_was_made_before_the_call_is_never_taken),
         TEST(a_machine_that_appears_as_the_bound_passes_gets_the_time_to_settle),
         TEST(a_machine_that_is_counted_and_not_listed_is_waited_for_beyond_the_bound),
         TEST(what_the_list_shows_from_before_explains_a_count_that_lagged),

@@ -100,6 +100,12 @@ static void deploy(struct sim *sim, struct random *random)
     add_daemonset(sim_world(sim), &(struct workload){.name = "log", .cpu_millis = 50, .memory_mb = 64});
 }
 
+// The list lies for minutes; of every tenth seed for as long as it likes.
+static bool lies_for_long(uint64_t seed)
+{
+    return seed % 10 == 0;
+}
+
 // Every eleventh seed a second NodeGroup; of every other of those its machines look like the first one's.
 static bool has_another_group(uint64_t seed)
 {
@@ -109,7 +115,7 @@ static bool has_another_group(uint64_t seed)
 static void add_another_group(struct sim *sim, uint64_t seed)
 {
     add_node_group(sim_world(sim), &(struct group_plan){.name = "other",
-                                                        .max = 4,
+                                                        .max = lies_for_long(seed) ? 10 : 4,
                                                         .cluster = SIM_CLUSTER,
                                                         .datacenter = SIM_DATACENTER,
                                                         .size_id = seed % 2 == 0 ? SIM_SIZE : SIM_SIZE_LARGE,
@@ -246,7 +252,7 @@ static void live(struct sim *sim, uint64_t seed)
         int64_t pause_ms = random_between(&random, 5000, 400000);
         sim_run(sim, pause_ms);
         lived_ms += pause_ms;
-        if (seed % 10 != 0) // the list lies for minutes; of every tenth seed for as long as it likes
+        if (!lies_for_long(seed))
             sim_world(sim)->cloud->list_mode = CLOUD_LIST_RIGHT;
         happening(sim, &random);
         if (adds_machines(seed) && random_chance(&random, 8))
@@ -283,7 +289,9 @@ static uint64_t run_seed(uint64_t seed, bool to_the_end)
     if (moves(seed))
         settings.core.expire_after_ms = MINUTES(50);
     // every fifth seed a NodeGroup of two sizes
-    int32_t max = adds_machines(seed) ? 14 : 8; // what people add counts, too
+    // What people add, and what a long lie hid, is counted, and cannot always be told from others and
+    // adopted.
+    int32_t max = adds_machines(seed) || lies_for_long(seed) ? 14 : 8;
     struct sim *sim =
         seed % 5 == 3 ? tale_prepare_two_sizes(&settings, 1, max) : tale_prepare(&settings, 1, max);
     if (has_another_group(seed))
