@@ -234,10 +234,42 @@ static struct vpsie_group_facts group_of_objects(const struct cloud_picture *pic
     };
 }
 
+// Far from any id that VPSie gives.
+#define MADE_ID_FIRST ((int64_t)1 << 40)
+
+int64_t cloud_make_group(struct cloud_picture *picture, const char *cluster, const char *name,
+                         const char *datacenter_id, int64_t size_id)
+{
+    for (uint32_t i = 0; i < picture->made_count; i++)
+        if (strcmp(picture->made[i].name, name) == 0 && strcmp(picture->made[i].cluster, cluster) == 0)
+            return picture->made[i].id;
+    if (picture->made_count == CLOUD_MADE_MAX)
+        return 0;
+    struct made_group *made = &picture->made[picture->made_count++];
+    *made = (struct made_group){.cluster = cluster,
+                                .name = name,
+                                .datacenter_id = datacenter_id,
+                                .id = MADE_ID_FIRST + picture->made_count,
+                                .size_id = size_id};
+    return made->id;
+}
+
+static struct vpsie_group_facts group_made(const struct cluster *cluster, const struct made_group *made)
+{
+    return (struct vpsie_group_facts){.id = made->id,
+                                      .identifier = made->name,
+                                      .name = made->name,
+                                      .size_id = made->size_id,
+                                      .nodes_count = machines_of_group(cluster, made->id, NULL),
+                                      .datacenter_id = made->datacenter_id,
+                                      .active = true};
+}
+
 static void list_groups(const struct cloud_picture *picture, const char *cluster, struct event *outcome)
 {
     const cJSON *known = snapshot_cluster(picture, cluster);
-    uint32_t most = picture->cluster->group_count + json_count(json_get(known, "groups"));
+    uint32_t most =
+        picture->cluster->group_count + json_count(json_get(known, "groups")) + picture->made_count;
     struct vpsie_group_facts *all = ARENA_ARRAY(outcome->arena, struct vpsie_group_facts, most + 1);
     uint32_t count = 0;
     const cJSON *given;
@@ -261,6 +293,9 @@ static void list_groups(const struct cloud_picture *picture, const char *cluster
     for (uint32_t i = 0; known == NULL && i < picture->cluster->group_count; i++)
         if (strcmp(picture->cluster->groups[i]->facts.resource_identifier, cluster) == 0)
             all[count++] = group_of_objects(picture, i);
+    for (uint32_t i = 0; i < picture->made_count; i++)
+        if (strcmp(picture->made[i].cluster, cluster) == 0)
+            all[count++] = group_made(picture->cluster, &picture->made[i]);
     outcome->outcome.groups = all;
     outcome->outcome.group_count = count;
 }

@@ -82,13 +82,23 @@ uint32_t future_settle(struct future *future)
 
 // ---- machines come
 
+// The VPSie group that a machine of this size is ordered in; a first order makes it.
+static int64_t vpsie_group_of(struct future *future, const struct group *group, int64_t size_id)
+{
+    const struct pool *pool = life_pool(future->core, (struct group *)(uintptr_t)group, size_id);
+    if (pool == NULL || pool->vpsie_group_id != 0)
+        return pool != NULL ? pool->vpsie_group_id : 0;
+    return cloud_make_group(&future->picture, arena_strdup(future->arena, group->facts.resource_identifier),
+                            arena_strdup(future->arena, pool->name),
+                            arena_strdup(future->arena, group->facts.datacenter_id), size_id);
+}
+
 static void add_intention(struct future *future, const struct group *group, const struct foreseen *seen,
                           const char *name)
 {
     struct event *event = event_create(EVENT_OBJECT);
     struct arena *arena = event->arena;
     const struct nodegroup_facts *given = &group->facts;
-    const struct pool *pool = life_pool(future->core, (struct group *)(uintptr_t)group, seen->size_id);
     struct label *marks = ARENA_ARRAY(arena, struct label, 2);
     marks[0] = (struct label){KEY_CREATED_BY, CREATED_BY_US};
     marks[1] = (struct label){KEY_CREATION_REASON, seen->creation_reason};
@@ -104,7 +114,7 @@ static void add_intention(struct future *future, const struct group *group, cons
         .group_name = given->name,
         .owner_uid = given->uid,
         .identifier = arena_printf(arena, "vps-of-%s", name),
-        .vpsie_group_id = pool != NULL ? pool->vpsie_group_id : 0,
+        .vpsie_group_id = vpsie_group_of(future, group, seen->size_id),
         .instance_type = "",
         .datacenter_id = given->datacenter_id,
         .resource_identifier = given->resource_identifier,

@@ -133,7 +133,8 @@ static void add_usual(void)
 }
 
 static const char PRICES[] =
-    "[{\"id\":10,\"name\":\"small\",\"cpu\":4,\"ram\":8192,\"disk\":80,\"hourly_price\":0.05}]";
+    "[{\"id\":10,\"name\":\"small\",\"cpu\":4,\"ram\":8192,\"disk\":80,\"hourly_price\":0.05},"
+    "{\"id\":20,\"name\":\"large\",\"cpu\":8,\"ram\":16384,\"disk\":160,\"hourly_price\":0.09}]";
 
 static cJSON *live(int64_t hours)
 {
@@ -272,6 +273,63 @@ static void a_plan_reads_as_text(void **state)
     assert_non_null(strstr(shown, "remove w-"));
     assert_non_null(strstr(shown, "KEPT by local data"));
     assert_non_null(strstr(shown, "no agents: use is taken from requests"));
+    text_free(&screen.out);
+}
+
+// Four nodes that are half full, where two of another size would do for less.
+static void add_dear_cluster(const char *strategy)
+{
+    AUTOTEXT struct text text = {0};
+    text_append(&text, "{\"kind\":\"List\",\"items\":[\n");
+    for (int i = 1; i <= 4; i++) {
+        char name[8], pod[16];
+        snprintf(name, sizeof(name), "w-%d", i);
+        snprintf(pod, sizeof(pod), "web-6d5f-%d", i);
+        add_node(&text, name, true);
+        add_pod(&text, pod, "web", "2000m", name, false);
+    }
+    text_printf(
+        &text,
+        "{\"kind\":\"NodeGroup\",\"metadata\":{\"name\":\"general\",\"namespace\":\"kube-system\","
+        "\"uid\":\"u-general\",\"generation\":1,\"labels\":{\"autoscaler.vpsie.com/managed\":\"true\"},"
+        "\"annotations\":{\"autoscaler.vpsie.com/consolidation\":\"enabled\"}},\"spec\":{\"minNodes\":1,"
+        "\"maxNodes\":6,\"datacenterID\":\"dc-1\",\"resourceIdentifier\":\"c-1\",\"project\":\"p\","
+        "\"offeringIDs\":[\"10\",\"20\"],\"kubernetesVersion\":\"v1.30.0\",\"costOptimization\":{"
+        "\"strategy\":\"%s\",\"minMonthlySavings\":1,\"maxPerformanceImpact\":100}}},"
+        "{\"kind\":\"AutoscalerConfig\",\"metadata\":{\"name\":\"default\",\"uid\":\"u-c\"},\"spec\":{"
+        "\"globalSettings\":{\"enableRebalancing\":true,\"maxClusterWorkers\":0}}}]}",
+        strategy);
+    add_text(text_get(&text));
+}
+
+static double price_at(const cJSON *report, const char *name)
+{
+    return json_get(json_get(report, name), "pricePerHour")->valuedouble;
+}
+
+static void nodes_are_moved_to_fewer_machines_and_the_price_falls(void **state)
+{
+    (void)state;
+    add_dear_cluster("aggressive");
+    AUTOJSON cJSON *report = live(6);
+    assert_true(price_at(report, "begin") > 0.199 && price_at(report, "begin") < 0.201);
+    assert_true(price_at(report, "end") < 0.181); // two large ones, or less
+    assert_true(ordered(report) > 0 && leaves(report, "w-1"));
+    assert_int_equal(json_integer(json_get(report, "end"), "waiting", -1), 0);
+    assert_int_equal(json_integer(json_get(report, "end"), "pods", -1), 4);
+}
+
+static void what_waits_for_an_approval_is_said_and_not_taken_as_done(void **state)
+{
+    (void)state;
+    add_dear_cluster("manual");
+    AUTOJSON cJSON *report = live(6);
+    const cJSON *first = cJSON_GetArrayItem(json_get(report, "decisions"), 0);
+    assert_true(json_true(first, "recommended"));
+    assert_int_equal(json_integer(json_get(report, "end"), "nodes", -1), 4);
+    struct screen screen = {.width = 200};
+    report_show(&screen, report);
+    assert_non_null(strstr(text_get(&screen.out), "waits for approval"));
     text_free(&screen.out);
 }
 
@@ -536,6 +594,8 @@ int main(void)
         TEST(removed_pods_free_a_node),
         TEST(the_same_picture_gives_the_same_plan),
         TEST(a_plan_reads_as_text),
+        TEST(nodes_are_moved_to_fewer_machines_and_the_price_falls),
+        TEST(what_waits_for_an_approval_is_said_and_not_taken_as_done),
         TEST(a_manifest_of_yaml_is_laid_over_what_is_there),
         TEST(what_cannot_be_read_is_named),
         TEST(a_wrong_what_if_says_what_would_be_right),
