@@ -45,8 +45,6 @@ struct profile { // what one shape of pods has to do with others
     struct relation_list kept_from;  // anti-affinity that selects it
     struct put *puts;
     struct packing_cursor cursor; // for pods that are related to others
-    uint64_t why_state;
-    struct placement why;
 };
 
 struct picture *picture_create(struct arena *arena, const struct cluster *cluster);

@@ -116,8 +116,6 @@ struct placement picture_check(const struct picture *picture, const struct profi
 
 struct suspect {
     const struct picture *picture;
-    const struct pod_term *term;
-    const struct profile *profile;
     bool own; // the term: anybody it selects; else anybody who has it
     const struct pod *found;
 };
@@ -161,8 +159,7 @@ static const struct relation *relation_in(const struct relation_list *list, cons
 void picture_name(const struct picture *picture, const struct profile *profile, uint32_t place,
                   struct placement *placement)
 {
-    struct suspect suspect = {
-        .picture = picture, .profile = profile, .own = placement->verdict == PLACEMENT_ANTI_AFFINITY};
+    struct suspect suspect = {.picture = picture, .own = placement->verdict == PLACEMENT_ANTI_AFFINITY};
     if (!suspect.own && placement->verdict != PLACEMENT_OTHERS_ANTI_AFFINITY)
         return;
     const struct relation *relation =
