@@ -153,8 +153,6 @@ static void rule_price(struct group_case *seen, struct answer *answer)
     answer->verdict = RULE_PASS;
     if (text == NULL && answer->words == NULL)
         return; // nobody asks for the sum
-    if (text == NULL && answer->words == NULL)
-        return; // thousands of machines need not be summed up for nobody
     double most = 0, now = policy_group_cost(seen->core, seen->group);
     ANSWER_SAY(answer, saw, "$%.3f/h", now);
     if (text == NULL) {
