@@ -284,7 +284,7 @@ static uint32_t live(uint64_t seed, const char *cost, int64_t horizon_ms)
         snprintf(name, sizeof(name), "app-%d", app);
         deploy(sim, name, (int32_t)random_between(&random, 1, 5), random_between(&random, 2, 30) * 100);
     }
-    for (int hour = 0; hour < 90; hour++) {
+    for (int hour = 0; hour < 60; hour++) {
         if (hour % 30 == 0) {
             snprintf(name, sizeof(name), "app-%d", (int)random_between(&random, 0, 3));
             if (hour > 0)
