@@ -313,7 +313,8 @@ static void decide(struct bench *bench)
         continue;
 }
 
-static void first_decision(const struct bench_options *options, uint32_t rounds, struct samples *samples)
+static void first_decision(const struct bench_options *options, const char *name, uint32_t rounds,
+                           struct samples *samples)
 {
     struct ordered ordered = {0};
     double bound = 0, resident = 0;
@@ -330,7 +331,7 @@ static void first_decision(const struct bench_options *options, uint32_t rounds,
         bound = lower_bound(bench);
         bench_destroy(bench);
     }
-    print(options, "first_decision", samples, &ordered, bound, resident);
+    print(options, name, samples, &ordered, bound, resident);
 }
 
 // An agent's report, a pod that becomes (not) ready: nothing anybody would decide differently for. Then a pod
@@ -476,7 +477,7 @@ static void run_karpenter(const struct bench_options *options, uint32_t rounds, 
         if (alone)
             packing_alone(&karpenter, rounds, samples);
         else
-            first_decision(&karpenter, rounds, samples);
+            first_decision(&karpenter, "karpenter", rounds, samples);
     }
 }
 
@@ -488,7 +489,7 @@ static void run_curve(const struct bench_options *options, uint32_t rounds, stru
         at.nodes = sizes[i];
         at.pods = sizes[i] * 18;
         at.pending = sizes[i] * 2;
-        pending(&at, "curve", rounds, samples);
+        first_decision(&at, "curve", rounds, samples);
     }
 }
 
@@ -496,7 +497,7 @@ static void run(const struct bench_options *options, const char *only, uint32_t 
                 struct samples *samples)
 {
     if (wanted(only, "first"))
-        first_decision(options, rounds, samples);
+        first_decision(options, "first_decision", rounds, samples);
     if (wanted(only, "nothing"))
         nothing_to_do(options, rounds, samples);
     if (wanted(only, "pending"))
