@@ -378,7 +378,10 @@ enum removal_kind removal_kind_parse(const char *text);
 // ---- life_baseline.c
 struct baseline *baseline_parse(const char *text); // NULL when it is not one
 void baseline_free(struct baseline *baseline);
+// It was there: the list showed it, or its Node ran although the list did not.
 bool baseline_has(const struct baseline *baseline, const struct machine_facts *machine);
+bool baseline_lists(const struct baseline *baseline,
+                    const struct machine_facts *machine); // the list showed it
 struct baseline_count baseline_of(const struct baseline *baseline, int64_t group_id);
 // As VPSie shows it now (a trusted round), or as the oldest open order of the same VPSie group saw it. NULL:
 // it cannot be taken now; *why says so.

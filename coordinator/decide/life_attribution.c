@@ -182,13 +182,14 @@ static void find_orders(struct matching *matching)
 }
 
 // Of the machines that the baseline knew, so many are still nobody's and could be the group's: no more than
-// that can have been over.
-static int32_t extra_left(const struct matching *matching, int32_t extra)
+// that can have been over. `hidden`: those count, too, that the list did not show then although their Nodes
+// ran.
+static int32_t extra_left(const struct matching *matching, int32_t extra, bool hidden)
 {
     int32_t left = 0;
     for (uint32_t i = 0; i < matching->cloud->machine_count && left < extra; i++)
         left += matching->watch->owners[i] == NULL &&
-                baseline_has(matching->baseline, &matching->cloud->machines[i]) &&
+                (hidden ? baseline_has : baseline_lists)(matching->baseline, &matching->cloud->machines[i]) &&
                 attribution_fits(matching->core, &matching->cloud->machines[i], matching->group) &&
                 !adopt_ruled_out(matching->watch, &matching->cloud->machines[i], matching->group->id);
     return left < extra ? left : extra;
@@ -307,7 +308,7 @@ static int32_t count_appeared(const struct matching *matching, bool calm)
     struct group_sum sum = owners_sum(matching->core, matching->watch, matching->group->id);
     struct baseline_count over = baseline_of(matching->baseline, matching->group->id);
     return matching->group->nodes_count - sum.owned - sum.unsure -
-           extra_left(matching, calm ? over.least : over.extra);
+           extra_left(matching, calm ? over.least : over.extra, false);
 }
 
 static void match(struct matching *matching)
@@ -379,7 +380,7 @@ const char *attribution_hope(struct life_private *p)
     find_candidates(&matching);
     struct group_sum sum = owners_sum(p->core, matching.watch, matching.group->id);
     // What the list shows of before explains a count as well, whatever was counted then.
-    int64_t unsure = matching.group->nodes_count - sum.owned - extra_left(&matching, INT32_MAX);
+    int64_t unsure = matching.group->nodes_count - sum.owned - extra_left(&matching, INT32_MAX, true);
     uint32_t rank = 0;
     while (rank < matching.order_count && matching.orders[rank] != p)
         rank++;

@@ -125,12 +125,11 @@ static bool has_key(const struct baseline *baseline, const char *key)
            bsearch(&key, baseline->keys, baseline->key_count, sizeof(*baseline->keys), compare_texts) != NULL;
 }
 
-bool baseline_has(const struct baseline *baseline, const struct machine_facts *machine)
+bool baseline_lists(const struct baseline *baseline, const struct machine_facts *machine)
 {
     struct machine_facts by_id = {.identifier = "", .hostname = machine->hostname, .id = machine->id};
-    char key[300], hostname[300];
-    snprintf(hostname, sizeof(hostname), "%s", machine->hostname);
-    struct machine_facts by_name = {.identifier = "", .hostname = hostname};
+    struct machine_facts by_name = {.identifier = "", .hostname = machine->hostname};
+    char key[300];
     machine_key(machine, key, sizeof(key));
     if (has_key(baseline, key))
         return true;
@@ -139,12 +138,24 @@ bool baseline_has(const struct baseline *baseline, const struct machine_facts *m
     if (machine->id != 0 && has_key(baseline, key))
         return true;
     machine_key(&by_name, key, sizeof(key));
-    if (machine->hostname[0] == '\0' || has_key(baseline, key))
-        return machine->hostname[0] != '\0';
-    for (char *at = hostname; *at != '\0'; at++) // as its Node is called
+    return machine->hostname[0] != '\0' && has_key(baseline, key);
+}
+
+// "%NAME", in lower case, as Nodes are called.
+static char *node_key(const char *name)
+{
+    struct text text = {0};
+    text_printf(&text, "%%%s", name);
+    char *key = text_take(&text);
+    for (char *at = key; *at != '\0'; at++)
         *at = (char)tolower((unsigned char)*at);
-    machine_key(&by_name, key, sizeof(key));
-    return has_key(baseline, key);
+    return key;
+}
+
+bool baseline_has(const struct baseline *baseline, const struct machine_facts *machine)
+{
+    AUTOFREE char *key = node_key(machine->hostname);
+    return baseline_lists(baseline, machine) || (machine->hostname[0] != '\0' && has_key(baseline, key));
 }
 
 struct baseline_count baseline_of(const struct baseline *baseline, int64_t group_id)
@@ -202,8 +213,10 @@ static void take_nodes(struct core *core, struct baseline *baseline, const struc
         bool shown = node->intention != NULL || node_is_master(node);
         for (uint32_t j = 0; j < cloud->machine_count && !shown; j++)
             shown = listed[j] == node;
-        if (!shown)
-            add_key(baseline, &(struct machine_facts){.identifier = "", .hostname = node->name});
+        if (!shown) {
+            baseline->keys = xrealloc_array(baseline->keys, baseline->key_count + 1, sizeof(*baseline->keys));
+            baseline->keys[baseline->key_count++] = node_key(node->name);
+        }
     }
 }
 

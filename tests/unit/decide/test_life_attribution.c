@@ -261,6 +261,21 @@ static void a_machine_whose_node_was_there_before_the_call_is_never_taken(void *
     assert_string_equal(node->identifier, "vps-1");
 }
 
+// A machine was counted and hidden by the list, and so was a stranger whose Node runs: that is not the one.
+static void a_stranger_that_the_list_hid_is_not_taken_for_what_was_counted(void **state)
+{
+    (void)state;
+    puppet_kube_node(puppet, "pet-1", true);
+    puppet->cloud_groups[0].nodes = 1;
+    struct puppet_node *node = order();
+    puppet->cloud_groups[0].nodes = 1; // the hidden one has gone, ours is counted
+    machine("vps-pet", 4, 8192);
+    snprintf(puppet->machines[puppet->machine_count - 1].hostname, 80, "pet-1");
+    machine("vps-1", 4, 8192);
+    puppet_run(puppet, 3 * MINUTE);
+    assert_string_equal(node->identifier, "vps-1");
+}
+
 // VPSie's times have no zone: those of machines whose Nodes are known tell it.
 static void a_machine_that_was_made_before_the_call_is_never_taken(void **state)
 {
@@ -530,6 +545,7 @@ int main(void)
         TEST(what_was_over_before_is_not_taken_for_new),
         TEST(a_machine_whose_node_is_older_than_the_call_is_never_taken),
         TEST(a_machine_whose_node_was_there_before_the_call_is_never_taken),
+        TEST(a_stranger_that_the_list_hid_is_not_taken_for_what_was_counted),
         TEST(a_machine_that_was_made_before_the_call_is_never_taken),
         TEST(a_machine_that_appears_as_the_bound_passes_gets_the_time_to_settle),
         TEST(a_machine_that_is_counted_and_not_listed_is_waited_for_beyond_the_bound),
