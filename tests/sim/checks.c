@@ -10,6 +10,7 @@
 
 #define AUDIT_EVERY_MS 5000
 #define TOLD_WITHIN_MS 3000   // a watch may be so late, and times are written in seconds
+#define SAID_WITHIN_MS 180000 // an order that fails lets a surplus be seen, and what changed has to settle
 #define AUDIT_SLACK_MS 600000 // takeovers, throttling and lost calls on the way
 
 // --------------------------------------------------------------------------------------- looking things up
@@ -434,7 +435,12 @@ static void audit_machines(struct sim *sim)
         orphans++;
         orphan = machine;
     }
-    if (orphans > hidden + added || (orphans > 0 && sim->surplus_said_ms < orphan->created_ms))
+    if (orphans == 0 || sim->surplus_said_ms >= orphan->created_ms)
+        sim->unsaid_ms = 0;
+    else if (sim->unsaid_ms == 0)
+        sim->unsaid_ms = sim->world->now_ms;
+    bool unsaid = sim->unsaid_ms != 0 && sim->world->now_ms > sim->unsaid_ms + SAID_WITHIN_MS;
+    if (orphans > hidden + added || unsaid)
         sim_break(sim, "machine %s, which we ordered %lld s ago, has no intention%s", orphan->hostname,
                   (long long)((sim->world->now_ms - orphan->created_ms) / 1000),
                   orphans > hidden + added ? "" : " and is in nobody's sight");

@@ -107,6 +107,7 @@ struct sim {
     size_t recovery_count;
     char **cordons; // nodes that a person has cordoned
     size_t cordon_count;
+    int64_t unsaid_ms;       // since when a surplus could have been said and was not, 0: it was
     int64_t surplus_said_ms; // people were last told of machines that nobody asked for
     char **said;
     size_t said_count;
