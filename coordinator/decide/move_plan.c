@@ -25,6 +25,7 @@ struct planner planner_create(struct core *core, struct arena *arena, struct els
     const struct group_life *life = group_life(core, group);
     struct growth growth = policy_growth(core, group);
     planner.room = growth.room < growth.shared_room ? growth.room : growth.shared_room;
+    planner.price_room_hour = growth.price_room_hour;
     snprintf(planner.room_why, sizeof(planner.room_why), "%s", growth.why);
     planner.sound = life_counts(core, group).sound;
     planner.made = ARENA_ARRAY(arena, struct template_node, life->pool_count + 1);
@@ -42,7 +43,8 @@ static void choose_rest(struct planner *planner, const struct leave *leave, stru
     for (uint32_t i = 0; i < leave->pod_count; i++)
         if (leave->places[i] == UINT32_MAX)
             left[count++] = leave->pods[i];
-    struct choice_group group = {.room = planner->room, .price_room_hour = -1, .one_size = true};
+    struct choice_group group = {
+        .room = planner->room, .price_room_hour = planner->price_room_hour, .one_size = true};
     struct wish wish = {.arena = planner->arena,
                         .packing = &planner->elsewhere->space.packing,
                         .pods = left,
@@ -100,6 +102,12 @@ static void price(struct planner *planner, struct move_plan *plan)
     double one = policy_size_price(planner->core, planner->group, plan->size_id);
     plan->priced = plan->priced && one > 0;
     plan->price_after = one * plan->machines;
+    // the new ones come first: for a while both are paid
+    if (planner->price_room_hour < 0 || plan->price_after <= planner->price_room_hour + 1e-9)
+        return;
+    snprintf(plan->why, sizeof(plan->why), "no room for a new machine first: %s allows $%.3f/h more",
+             KEY_MAX_HOURLY_PRICE, planner->price_room_hour);
+    plan->unserved = plan->unserved == 0 ? 1 : plan->unserved;
 }
 
 struct move_plan planner_try(struct planner *planner, struct node *const *nodes, uint32_t count,

@@ -47,9 +47,10 @@ struct planner {
     struct template_node *made; // by choice
     struct choice *choices;
     uint32_t choice_count;
-    uint32_t room;      // machines it may order
-    char room_why[240]; // when it may order none
-    int64_t sound;      // nodes that are in service and well
+    uint32_t room;          // machines it may order
+    double price_room_hour; // what they may cost together; < 0: any price
+    char room_why[240];     // when it may order none
+    int64_t sound;          // nodes that are in service and well
 };
 struct planner planner_create(struct core *core, struct arena *arena, struct elsewhere *elsewhere,
                               struct group *group);

@@ -49,6 +49,7 @@ struct wish_of {
     bool approval, off, no_opt_in;
     int32_t min, max, impact_percent;
     int32_t concurrent;
+    const char *price_max; // annotation
 };
 
 // A group of both sizes that never calls a node underused: what goes, goes by consolidation.
@@ -72,6 +73,8 @@ static void begin(struct wish_of wish)
                                       .performance_impact_max_percent =
                                           wish.impact_percent > 0 ? wish.impact_percent : 100,
                                       .require_approval = wish.approval};
+    if (wish.price_max != NULL)
+        stage_label(event, &facts->annotations, KEY_MAX_HOURLY_PRICE, wish.price_max);
     stage_step(stage, event);
     stage_wait(stage, 61000); // VPSie's lists
 }
@@ -234,6 +237,27 @@ static void a_full_group_has_no_room_for_the_new_one_first(void **state)
     stage_running(stage, "one", "w-1", 400, 128);
     live(30 * MINUTE_MS);
     assert_int_equal(moves(), 0);
+}
+
+// While both are paid the group costs $0.18 and the new machine's $0.05.
+static void the_most_that_a_group_may_cost_holds_while_old_and_new_are_paid(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *most;
+        uint32_t moves;
+    } CASES[] = {{"0.22", 0}, {"0.23", 1}};
+    for (size_t i = 0; i < 2; i++) {
+        begin((struct wish_of){.price_max = CASES[i].most});
+        stage_machine_of(stage, "w-1", "general", true);
+        stage_machine_of(stage, "w-2", "general", true);
+        stage_running(stage, "one", "w-1", 1700, 1024);
+        stage_running(stage, "two", "w-2", 6800, 1024);
+        live(2 * MINUTE_MS);
+        assert_int_equal(moves(), CASES[i].moves);
+        stage_destroy(stage);
+        setup(NULL);
+    }
 }
 
 static void a_budget_for_disturbance_holds_consolidation(void **state)
@@ -532,6 +556,7 @@ int main(void)
         TEST(the_opt_in_of_one_group_is_enough),
         TEST(the_minimum_of_the_group_holds),
         TEST(a_full_group_has_no_room_for_the_new_one_first),
+        TEST(the_most_that_a_group_may_cost_holds_while_old_and_new_are_paid),
         TEST(a_budget_for_disturbance_holds_consolidation),
         TEST(waiting_pods_come_first),
         TEST(moves_go_on_until_nothing_is_worth_it_and_begin_anew_after_the_interval),
