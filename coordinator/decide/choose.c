@@ -23,6 +23,7 @@ struct choosing {
     bool *banned;       // by choice: its group has another size
     double *cost_alone; // by choice, for the pods that it can serve
     uint32_t batches;   // drafts that were put
+    bool fresh;         // the kinds are those of the beginning: nothing was put since, no choice was closed
     uint64_t draws;     // of EXPANDER_RANDOM
 };
 
@@ -254,6 +255,19 @@ static struct draft draft_open(struct choosing *choosing, struct draft_room *roo
     return whole;
 }
 
+// The kinds of the pods that have no machine, as the open choices can serve them.
+static void take_kinds(struct choosing *choosing, uint32_t round)
+{
+    const struct drafting *drafting = choosing->drafting;
+    bool same = choosing->fresh && round == 0;
+    for (uint32_t i = 0; i < choosing->wish->choice_count; i++)
+        same = same && !drafting->closed[i];
+    choosing->fresh = false;
+    choosing->drafting->round = round;
+    if (!same)
+        drafting_take_kinds(choosing->drafting, choosing->chosen.machine_of);
+}
+
 // Serve what these choices can serve. Has it served anything?
 static bool serve_with(struct choosing *choosing, struct opening opening)
 {
@@ -262,8 +276,7 @@ static bool serve_with(struct choosing *choosing, struct opening opening)
     for (uint32_t round = 0; round < ROUNDS_MAX && chosen->served < choosing->wish->pod_count; round++) {
         if (!open_choices(choosing, opening))
             break;
-        choosing->drafting->round = round;
-        drafting_take_kinds(choosing->drafting, chosen->machine_of);
+        take_kinds(choosing, round);
         struct draft draft = draft_open(choosing, &choosing->room);
         uint32_t before = chosen->served;
         put_draft(choosing, &draft);
@@ -369,8 +382,7 @@ static void one_by_one(struct choosing *choosing, bool by_choice)
     uint32_t sets = by_choice ? wish->choice_count : wish->group_count;
     bool *done = ARENA_ARRAY(wish->arena, bool, sets + 1);
     while (choosing->chosen.served < wish->pod_count) {
-        choosing->drafting->round = 0;
-        drafting_take_kinds(choosing->drafting, choosing->chosen.machine_of);
+        take_kinds(choosing, 0);
         double most = -1;
         struct opening best = ANY;
         uint32_t best_set = 0;
@@ -536,6 +548,7 @@ static void begin(struct choosing *choosing)
     for (uint32_t i = 0; i < wish->pod_count; i++)
         chosen->machine_of[i] = CHOSEN_NONE;
     drafting_take_kinds(choosing->drafting, chosen->machine_of);
+    choosing->fresh = true;
     weigh_options(choosing);
     settle_sizes(choosing);
     find_bound(choosing);

@@ -1,5 +1,6 @@
 #include "coordinator/decide/choose_draft.h"
 
+#include <assert.h>
 #include <string.h>
 
 // Rules about zones: an even spread over them, pods that must be in one with others, or in none with them. On
@@ -17,7 +18,11 @@ struct dealing {
     uint32_t *domain_of;            // by choice
     uint32_t first_of[DOMAINS_MAX]; // choice
     uint32_t domain_count;
-    uint32_t *trial_of; // by group: the place of its trial machine, UINT32_MAX: none yet
+    uint32_t *next_of;     // by choice: the next one of its domain, DRAFT_NONE: it is the last
+    uint32_t *narrow;      // by rule and domain: the rule for the domain alone and one, 0: not made yet
+    uint32_t narrow_count; // rules that were there when the dealing began
+    bool *in_domain;       // by choice, while a rule is made
+    uint32_t *trial_of;    // by group: the place of its trial machine, UINT32_MAX: none yet
     struct resources unlimited;
     uint32_t taken[DOMAINS_MAX]; // of the present kind
     uint32_t *member_domain;     // by member of the present kind
@@ -112,6 +117,32 @@ static bool find_domains(struct dealing *dealing)
     return dealing->domain_count > 1;
 }
 
+// Each domain's choices hang together, in their order; nothing is known yet of what rules leave of them.
+static void begin_dealing(struct dealing *dealing)
+{
+    const struct drafting *drafting = dealing->drafting;
+    const struct wish *wish = drafting->wish;
+    uint32_t last[DOMAINS_MAX];
+    for (uint32_t domain = 0; domain < dealing->domain_count; domain++)
+        last[domain] = dealing->first_of[domain];
+    dealing->next_of = ARENA_ARRAY(wish->arena, uint32_t, wish->choice_count + 1);
+    for (uint32_t i = 0; i < wish->choice_count; i++) {
+        dealing->next_of[i] = DRAFT_NONE;
+        uint32_t *before = &last[dealing->domain_of[i]];
+        if (i != *before)
+            dealing->next_of[*before] = i;
+        *before = i;
+    }
+    dealing->narrow_count = drafting->rule_count;
+    dealing->narrow =
+        ARENA_ARRAY(wish->arena, uint32_t, (size_t)drafting->rule_count * dealing->domain_count + 1);
+    dealing->in_domain = ARENA_ARRAY(wish->arena, bool, wish->choice_count + 1);
+    dealing->member_domain = ARENA_ARRAY(wish->arena, uint32_t, wish->pod_count + 1);
+    dealing->trial_of = ARENA_ARRAY(wish->arena, uint32_t, wish->group_count + 1);
+    for (uint32_t i = 0; i < wish->group_count; i++)
+        dealing->trial_of[i] = UINT32_MAX;
+}
+
 static uint32_t trial_machine(struct dealing *dealing, uint32_t choice)
 {
     const struct wish *wish = dealing->drafting->wish;
@@ -128,9 +159,8 @@ static uint32_t trial_machine(struct dealing *dealing, uint32_t choice)
 static uint32_t choice_in(const struct dealing *dealing, const struct draft_kind *kind, uint32_t domain)
 {
     const struct drafting *drafting = dealing->drafting;
-    for (uint32_t i = 0; i < drafting->wish->choice_count; i++)
-        if (dealing->domain_of[i] == domain && !drafting->closed[i] &&
-            draft_allowed(drafting, kind->rule, i) && draft_holds(drafting, i, kind))
+    for (uint32_t i = dealing->first_of[domain]; i != DRAFT_NONE; i = dealing->next_of[i])
+        if (!drafting->closed[i] && draft_allowed(drafting, kind->rule, i) && draft_holds(drafting, i, kind))
             return i;
     return DRAFT_NONE;
 }
@@ -179,13 +209,26 @@ static void deal_kind(struct dealing *dealing, const struct draft_kind *kind)
     }
 }
 
+static uint32_t rule_in(struct dealing *dealing, uint32_t rule, uint32_t domain)
+{
+    uint32_t *known = &dealing->narrow[(size_t)rule * dealing->domain_count + domain];
+    assert(rule < dealing->narrow_count);
+    if (*known == 0) {
+        for (uint32_t i = dealing->first_of[domain]; i != DRAFT_NONE; i = dealing->next_of[i])
+            dealing->in_domain[i] = true;
+        *known = drafting_narrow_rule(dealing->drafting, rule, dealing->in_domain) + 1;
+        for (uint32_t i = dealing->first_of[domain]; i != DRAFT_NONE; i = dealing->next_of[i])
+            dealing->in_domain[i] = false;
+    }
+    return *known - 1;
+}
+
 // Members by domain, those without one last; a kind for each domain. The first stands in the old one's place.
 static void split(struct dealing *dealing, struct draft_kind *kinds, uint32_t *count, struct draft_kind kind)
 {
     struct drafting *drafting = dealing->drafting;
     struct arena *arena = drafting->arena;
     uint32_t *members = ARENA_ARRAY(arena, uint32_t, kind.count + 1);
-    bool *choices = ARENA_ARRAY(arena, bool, drafting->wish->choice_count + 1);
     uint32_t next = 0;
     for (uint32_t domain = 0; domain < dealing->domain_count; domain++) {
         struct draft_kind part = kind;
@@ -196,9 +239,7 @@ static void split(struct dealing *dealing, struct draft_kind *kinds, uint32_t *c
         part.count = kind.first + next - part.first;
         if (part.count == 0)
             continue;
-        for (uint32_t i = 0; i < drafting->wish->choice_count; i++)
-            choices[i] = dealing->domain_of[i] == domain;
-        part.rule = drafting_narrow_rule(drafting, kind.rule, choices);
+        part.rule = rule_in(dealing, kind.rule, domain);
         kinds[(*count)++] = part;
     }
     for (uint32_t i = 0, placed = next; i < kind.count && next < kind.count; i++)
@@ -219,10 +260,7 @@ void drafting_split_domains(struct drafting *drafting)
     drafting->turns = 0;
     if (!find_domains(&dealing))
         return;
-    dealing.trial_of = ARENA_ARRAY(drafting->arena, uint32_t, wish->group_count + 1);
-    for (uint32_t i = 0; i < wish->group_count; i++)
-        dealing.trial_of[i] = UINT32_MAX;
-    dealing.member_domain = ARENA_ARRAY(drafting->arena, uint32_t, wish->pod_count + 1);
+    begin_dealing(&dealing);
     struct draft_kind *kinds = ARENA_ARRAY(drafting->arena, struct draft_kind, wish->pod_count + 1);
     uint32_t count = 0;
     struct packing_mark mark = packing_mark(wish->packing);
