@@ -239,6 +239,49 @@ static void it_is_said_in_words(void **state)
     assert_int_equal(room.due_ms, STAGE_START_MS + 8 * HOUR_MS);
 }
 
+static void a_wider_budget_does_not_widen_a_narrower_one(void **state)
+{
+    (void)state;
+    struct disruption_budget_facts budgets[] = {ANY, ANY};
+    budgets[0].nodes_max = 2;
+    budgets[1].nodes_max = 5;
+    configure(budgets, 2);
+    idle_machines("general", 8);
+    assert_int_equal(left("general", DISRUPTION_EMPTY), 2);
+}
+
+static void a_machine_that_has_no_node_yet_is_not_one_of_the_share(void **state)
+{
+    (void)state;
+    struct disruption_budget_facts budget = ANY;
+    budget.percent = 50;
+    configure_one(budget);
+    idle_machines("general", 2);
+    stage_step(stage, stage_intention_event(stage, "general-late", "general"));
+    assert_int_equal(cluster_group(stage->core->cluster, NULL, "general")->intention_count, 3);
+    assert_int_equal(left("general", DISRUPTION_EMPTY), 1); // of three it would be 1.5: two
+}
+
+static void a_budget_that_always_holds_says_why(void **state)
+{
+    (void)state;
+    struct disruption_budget_facts budget = ANY;
+    budget.nodes_max = 3;
+    struct disruption_room room = {.limit = 3, .left = 3};
+    char text[200];
+    disruption_describe(&room, text, sizeof(text));
+    assert_string_equal(text, "none");
+    room.budget = &budget;
+    disruption_describe(&room, text, sizeof(text));
+    assert_string_equal(text, "3");
+    budget.schedule = "at night";
+    disruption_describe(&room, text, sizeof(text));
+    assert_string_equal(text, "3, always: schedule \"at night\" has no duration");
+    budget.duration_seconds = 3600;
+    disruption_describe(&room, text, sizeof(text));
+    assert_string_equal(text, "3, always: schedule \"at night\" cannot be read");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -255,6 +298,9 @@ int main(void)
         TEST(a_node_that_is_not_ready_is_disturbed_already),
         TEST(what_cannot_be_read_holds_always),
         TEST(it_is_said_in_words),
+        TEST(a_wider_budget_does_not_widen_a_narrower_one),
+        TEST(a_machine_that_has_no_node_yet_is_not_one_of_the_share),
+        TEST(a_budget_that_always_holds_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
