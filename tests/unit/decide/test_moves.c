@@ -329,6 +329,86 @@ static void machines_come_for_the_minimum_too(void **state)
     arena_destroy(arena);
 }
 
+static void what_comes_unasked_is_of_the_cheapest_size_and_within_what_the_group_may_cost(void **state)
+{
+    (void)state;
+    static const char *const BOTH[] = {"20", "10"};
+    struct event *event = stage_group_event(stage, "general", 0, 10);
+    event->object.group->kube_size_id = 0;
+    event->object.group->offering_ids = BOTH;
+    event->object.group->offering_count = 2;
+    stage_step(stage, event);
+    live(70000);
+    struct arena *arena = arena_create(65536);
+    struct elsewhere elsewhere = elsewhere_create(stage->core, arena, true);
+    struct planner planner =
+        planner_create(stage->core, arena, &elsewhere, cluster_group(stage->core->cluster, NULL, "general"));
+    assert_int_equal(planner.choice_count, 2);
+    struct node *node = cluster_node(stage->core->cluster, "w-3");
+    struct move_plan plan = planner_try(&planner, &node, 1, DISRUPTION_REPLACEMENT, 2);
+    assert_int_equal(plan.machines, 2);
+    assert_int_equal(plan.size_id, 10); // $0.05 and not $0.09
+    for (uint32_t i = 0; i < 2; i++)
+        planner.choices[i].price_hour = planner.made[i].size_id == 10 ? 0.05 : 0.04;
+    assert_int_equal(planner_try(&planner, &node, 1, DISRUPTION_REPLACEMENT, 1).size_id, 20);
+    for (uint32_t i = 0; i < 2; i++)
+        planner.choices[i].price_hour = planner.made[i].size_id == 10 ? 0.05 : 0; // not known
+    plan = planner_try(&planner, &node, 1, DISRUPTION_REPLACEMENT, 1);
+    assert_int_equal(plan.size_id, 10);
+    assert_int_equal(plan.unserved, 0);
+    planner.price_room_hour = 0.05;
+    assert_int_equal(planner_try(&planner, &node, 1, DISRUPTION_REPLACEMENT, 1).unserved, 0);
+    plan = planner_try(&planner, &node, 1, DISRUPTION_REPLACEMENT, 2);
+    assert_int_equal(plan.unserved, 1);
+    assert_non_null(strstr(plan.why, "allows $0.050/h more"));
+    arena_destroy(arena);
+}
+
+static void a_size_that_nobody_offers_any_more_is_no_choice(void **state)
+{
+    (void)state;
+    struct group *group = cluster_group(stage->core->cluster, NULL, "general");
+    struct arena *arena = arena_create(65536);
+    struct elsewhere elsewhere = elsewhere_create(stage->core, arena, true);
+    struct planner planner = planner_create(stage->core, arena, &elsewhere, group);
+    assert_int_equal(planner.choice_count, 1);
+    struct group_life *life = group_life(stage->core, group);
+    life->pools[0].size_id = 77;
+    planner = planner_create(stage->core, arena, &elsewhere, group);
+    assert_int_equal(planner.choice_count, 0);
+    struct node *node = cluster_node(stage->core->cluster, "w-3");
+    assert_int_equal(planner_try(&planner, &node, 1, DISRUPTION_REPLACEMENT, 1).unserved, 1);
+    arena_destroy(arena);
+}
+
+static void daemons_are_no_workload_and_waiting_pods_are(void **state)
+{
+    (void)state;
+    struct group *group = cluster_group(stage->core->cluster, NULL, "general");
+    consolidate_remember(stage->core, group);
+    group_life(stage->core, group)->last_scale_up_ms = stage->core->now_ms + 1;
+    struct event *event = stage_pod_event(stage, "log", "w-2", 1500, 64);
+    event->object.pod->controller_kind = "DaemonSet";
+    stage_step(stage, event);
+    stage_wait(stage, 10000);
+    assert_int_not_equal(rests_until("w-1"), 0);
+    assert_int_not_equal(rests_until("w-2"), 0); // of the same moment
+    stage_waiting(stage, "late", 1, 1500, 64);
+    stage_wait(stage, 10000);
+    assert_int_equal(rests_until("w-1"), 0);
+}
+
+static void a_recommendation_of_a_group_in_the_middle_of_a_move_or_gone_is_not_carried_out(void **state)
+{
+    (void)state;
+    char text[400];
+    begin(MOVE_RECOMMENDED, 0, "w-1", NULL);
+    moves()[0].group = "another";
+    assert_false(moves_approve(stage->core, moves()[0].decision_id, text, sizeof(text)));
+    assert_string_equal(text, "group another is gone");
+    assert_int_equal(moves()[0].state, MOVE_RECOMMENDED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -345,6 +425,10 @@ int main(void)
         TEST(a_group_that_grew_after_a_move_rests_unless_the_workload_changed),
         TEST(an_approval_is_refused_in_words),
         TEST(machines_come_for_the_minimum_too),
+        TEST(what_comes_unasked_is_of_the_cheapest_size_and_within_what_the_group_may_cost),
+        TEST(a_size_that_nobody_offers_any_more_is_no_choice),
+        TEST(daemons_are_no_workload_and_waiting_pods_are),
+        TEST(a_recommendation_of_a_group_in_the_middle_of_a_move_or_gone_is_not_carried_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
