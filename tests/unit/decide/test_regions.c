@@ -136,6 +136,45 @@ static void what_is_missing_is_said(void **state)
     arena_destroy(arena);
 }
 
+static void without_a_group_in_the_primary_there_is_no_backup(void **state)
+{
+    (void)state;
+    region("aaa", "dc-1", DISTRIBUTION_PRIMARY_BACKUP, 10); // dc-2 is the primary
+    struct group *group = cluster_group(stage->core->cluster, NULL, "aaa");
+    assert_false(policy_is_backup(stage->core, group));
+    region("bbb", "dc-2", DISTRIBUTION_PRIMARY_BACKUP, 10);
+    assert_true(policy_is_backup(stage->core, group));
+}
+
+static void a_data_centre_without_a_weight_counts_once(void **state)
+{
+    (void)state;
+    struct group groups[2] = {{.facts = {.datacenter_id = "dc-2"}}, {.facts = {.datacenter_id = "dc-7"}}};
+    for (int i = 0; i < 2; i++)
+        groups[i].facts.multi_region = (struct multi_region_facts){
+            .distribution = DISTRIBUTION_WEIGHTED, .weights = WEIGHTS, .weight_count = 2};
+    struct region_share shares[2] = {{.group = &groups[0], .room = 9}, {.group = &groups[1], .room = 9}};
+    assert_true(policy_share_out(shares, 2, 4));
+    assert_int_equal(shares[0].gets, 3);
+    assert_int_equal(shares[1].gets, 1);
+    shares[0].room = shares[1].room = 1; // for more machines than there is room nothing is shared out
+    assert_false(policy_share_out(shares, 2, 3));
+}
+
+static void a_data_centre_that_the_other_does_not_list_is_of_another_family(void **state)
+{
+    (void)state;
+    region("aaa", "dc-1", DISTRIBUTION_BALANCED, 10);
+    region("bbb", "dc-2", DISTRIBUTION_BALANCED, 10);
+    region("ccc", "dc-3", DISTRIBUTION_BALANCED, 10);
+    const struct cluster *cluster = stage->core->cluster;
+    const struct group *first = cluster_group(cluster, NULL, "aaa");
+    assert_true(policy_same_family(first, cluster_group(cluster, NULL, "bbb")));
+    assert_false(policy_same_family(first, cluster_group(cluster, NULL, "ccc")));
+    for (uint32_t i = 0; i < cluster->group_count; i++)
+        assert_int_equal(policy_group_index(cluster, cluster->groups[i]), i);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -147,6 +186,9 @@ int main(void)
         TEST(pods_are_served_though_that_is_uneven),
         TEST(each_region_keeps_its_minimum),
         TEST(what_is_missing_is_said),
+        TEST(without_a_group_in_the_primary_there_is_no_backup),
+        TEST(a_data_centre_without_a_weight_counts_once),
+        TEST(a_data_centre_that_the_other_does_not_list_is_of_another_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
