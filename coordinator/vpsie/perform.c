@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,8 @@ struct event *outcome_event(const struct command *command, enum outcome outcome,
     return event;
 }
 
-// One exchange; after a 401 the credentials are renewed once and the call is made once more. That holds for
-// orders too: an answered 401 is a definite refusal, so the second call is still the first effect.
+// One exchange. After a 401 the credentials are renewed once, and the call is made once more unless it is an
+// order: that leaves once, and the core decides it anew.
 static void send(struct job *job, const struct api_request *request, struct answer *answer)
 {
     for (;;) {
@@ -45,6 +46,12 @@ static void send(struct job *job, const struct api_request *request, struct answ
         }
         job->renewed = true;
         if (!door_recover(job->vpsie, job->client, job->generation)) {
+            return;
+        }
+        if (request->once) {
+            assert(answer->outcome == OUTCOME_REFUSED);
+            snprintf(answer->detail, sizeof answer->detail, "%s",
+                     "VPSie refused the credentials; they are renewed, the order is decided anew");
             return;
         }
         answer_free(answer);

@@ -132,7 +132,9 @@ static void a_dry_run_refuses_every_write(void **state)
     script_stop(&script);
 }
 
-static void an_order_refused_with_401_is_made_once_more_with_a_renewed_login(void **state)
+#define DECIDED_ANEW "VPSie refused the credentials; they are renewed, the order is decided anew"
+
+static void an_order_refused_with_401_renews_the_login_and_is_not_made_again(void **state)
 {
     (void)state;
     struct cloud cloud = {.login = "clientId=id-00001&clientSecret=very-secret-value"};
@@ -145,14 +147,21 @@ static void an_order_refused_with_401_is_made_once_more_with_a_renewed_login(voi
     cloud.logins = 100; // the access token is not what VPSie accepts any more
     pthread_mutex_unlock(&script.lock);
     struct event *event = script_kind(&script, COMMAND_VPSIE_ADD_MACHINE);
+    assert_int_equal(event->outcome.outcome, OUTCOME_REFUSED);
+    assert_int_equal(event->outcome.status, 401);
+    assert_non_null(strstr(event->outcome.detail, DECIDED_ANEW));
+    event_destroy(event);
+    assert_int_equal(script_count(&script, ADD_PATH), 1);
+    assert_int_equal(cloud.logins, 101);
+    event = script_kind(&script, COMMAND_VPSIE_ADD_MACHINE); // another order, with the renewed login
     assert_int_equal(event->outcome.outcome, OUTCOME_OK);
     event_destroy(event);
-    assert_int_equal(script_count(&script, ADD_PATH), 2); // the refused one and the one that counts
+    assert_int_equal(script_count(&script, ADD_PATH), 2);
     assert_int_equal(cloud.logins, 101);
     script_stop(&script);
 }
 
-static void a_second_401_is_the_end_of_it(void **state)
+static void an_order_refused_with_401_is_not_made_again_with_a_token_that_works_elsewhere(void **state)
 {
     (void)state;
     struct cloud cloud = {.add_failures = 99, .add_answer = {.status = 401, .body = "{\"error\":true}"}};
@@ -161,7 +170,7 @@ static void a_second_401_is_the_end_of_it(void **state)
     assert_int_equal(event->outcome.outcome, OUTCOME_REFUSED);
     assert_int_equal(event->outcome.status, 401);
     event_destroy(event);
-    assert_int_equal(script_count(script, ADD_PATH), 2);
+    assert_int_equal(script_count(script, ADD_PATH), 1);
     cloud_end(script);
 }
 
@@ -209,8 +218,8 @@ int main(void)
         cmocka_unit_test(a_throttled_order_comes_back_with_the_time_to_wait),
         cmocka_unit_test(an_order_of_a_term_that_is_over_never_leaves),
         cmocka_unit_test(a_dry_run_refuses_every_write),
-        cmocka_unit_test(an_order_refused_with_401_is_made_once_more_with_a_renewed_login),
-        cmocka_unit_test(a_second_401_is_the_end_of_it),
+        cmocka_unit_test(an_order_refused_with_401_renews_the_login_and_is_not_made_again),
+        cmocka_unit_test(an_order_refused_with_401_is_not_made_again_with_a_token_that_works_elsewhere),
         cmocka_unit_test(what_an_order_lacks_is_refused_before_anything_is_sent),
         cmocka_unit_test(a_group_is_created_once_and_may_tell_its_number),
     };
