@@ -69,7 +69,16 @@ static bool take_labels(struct wanted *wanted, const struct pod_shape_facts *ask
     return room;
 }
 
-// A pod that asks for nodes of its own kind and tolerates a taint by name wants them kept for its kind.
+static bool has_taint(const struct taints *taints, const char *key)
+{
+    for (uint32_t i = 0; i < taints->count; i++)
+        if (taints->items[i].effect == TAINT_NO_SCHEDULE && strcmp(taints->items[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+// A pod that asks for nodes of its own kind and tolerates a taint by name wants them kept for its kind. A key
+// stands once for each effect: no Node may carry more.
 static void take_taints(struct wanted *wanted, const struct pod_shape_facts *asked)
 {
     struct taints *taints = &wanted->facts.node_taints;
@@ -78,7 +87,7 @@ static void take_taints(struct wanted *wanted, const struct pod_shape_facts *ask
         bool by_name = toleration->key[0] != '\0' && !is_given(toleration->key) &&
                        (toleration->operator== TOLERATION_EQUAL || toleration->operator== TOLERATION_EXISTS);
         bool no_schedule = toleration->any_effect || toleration->effect == TAINT_NO_SCHEDULE;
-        if (by_name && no_schedule && taints->count < TAINTS_MAX)
+        if (by_name && no_schedule && taints->count < TAINTS_MAX && !has_taint(taints, toleration->key))
             wanted->taints[taints->count++] =
                 (struct taint){toleration->key, toleration->value, TAINT_NO_SCHEDULE};
     }

@@ -23,9 +23,10 @@ static int teardown(void **state)
 
 static const char *const LARGE[] = {"20"};
 
+static struct nodegroup_facts group; // nodeGroupDefaults
+
 static void configure(bool enabled, bool defaults)
 {
-    static struct nodegroup_facts group;
     group = (struct nodegroup_facts){.space = "default",
                                      .name = "",
                                      .uid = "",
@@ -189,6 +190,97 @@ static void the_last_group_stays(void **state)
     assert_int_equal(stage_count(stage, COMMAND_KUBE_DELETE_NODEGROUP), 0);
 }
 
+static void what_node_affinity_asks_for_by_value_is_taken_in_order(void **state)
+{
+    (void)state;
+    static const char *const VALUES[] = {"ssd", "nvme"};
+    static const struct requirement ASKED[] = {
+        {.key = "disk", .operator= SELECTOR_IN, .values = VALUES, .value_count = 2},
+        {.key = "old", .operator= SELECTOR_DOES_NOT_EXIST } };
+    static const struct node_term TERM = {.expressions = ASKED, .expression_count = 2};
+    stage_group(stage, "general", 0, 10);
+    stage_wait(stage, 70000);
+    configure(true, true);
+    struct event *event = special_pod("p-1");
+    event->object.pod->shape.has_affinity = true;
+    event->object.pod->shape.affinity_terms = &TERM;
+    event->object.pod->shape.affinity_term_count = 1;
+    stage_step(stage, event);
+    stage_wait(stage, 5000);
+    assert_non_null(asked());
+    const struct labels *labels = &asked()->node_labels;
+    assert_int_equal(labels->count, 2);
+    assert_string_equal(labels->items[0].key, "disk");
+    assert_string_equal(labels->items[0].value, "ssd");
+    assert_string_equal(labels->items[1].key, "kind");
+}
+
+static void the_labels_and_taints_of_the_defaults_come_along_each_once(void **state)
+{
+    (void)state;
+    static const struct label TEAM = {"team", "x"};
+    static const struct taint GPU = {"gpu", "yes", TAINT_NO_SCHEDULE};
+    stage_group(stage, "general", 0, 10);
+    stage_wait(stage, 70000);
+    configure(true, true);
+    group.node_labels = (struct labels){&TEAM, 1};
+    group.node_taints = (struct taints){&GPU, 1};
+    struct event *event = stage_config_event(stage);
+    event->object.config->dynamic_groups = true;
+    event->object.config->max_concurrent_scale_ups = 0;
+    event->object.config->group_defaults = &group;
+    stage_step(stage, event);
+    stage_step(stage, special_pod("p-1")); // tolerates the very taint
+    stage_wait(stage, 5000);
+    assert_non_null(asked());
+    assert_string_equal(labels_get(&asked()->node_labels, "team"), "x");
+    assert_string_equal(labels_get(&asked()->node_labels, "kind"), "special");
+    assert_int_equal(asked()->node_taints.count, 1);
+    assert_string_equal(asked()->node_taints.items[0].key, "gpu");
+}
+
+static void what_is_left_open_is_not_taken_from_a_group_that_is_not_ours(void **state)
+{
+    (void)state;
+    struct event *event = stage_group_event(stage, "a-foreign", 0, 10);
+    event->object.group->managed = false;
+    event->object.group->datacenter_id = "dc-9";
+    event->object.group->status_vpsie_group_id = 0;
+    stage_step(stage, event);
+    stage_group(stage, "general", 0, 10);
+    stage_wait(stage, 70000);
+    configure(true, true);
+    stage_step(stage, special_pod("p-1"));
+    stage_wait(stage, 5000);
+    assert_non_null(asked());
+    assert_string_equal(asked()->datacenter_id, STAGE_DATACENTER);
+}
+
+static void a_size_that_has_its_group_in_vpsie_or_more_labels_than_fit_make_none(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 3; which++) {
+        stage_group(stage, "general", 0, 10);
+        if (which == 0) { // VPSie gives a size to one group of a cluster only
+            struct event *event = stage_group_event(stage, "large", 0, 10);
+            event->object.group->kube_size_id = 20;
+            event->object.group->status_vpsie_group_id = 8;
+            stage_step(stage, event);
+        }
+        stage_wait(stage, 70000);
+        configure(true, true);
+        struct event *event = special_pod("p-1");
+        for (int i = 0; which == 1 && i < 16; i++)
+            stage_label(event, &event->object.pod->shape.node_selector,
+                        arena_printf(event->arena, "key-%02d", i), "x");
+        stage_step(stage, event);
+        stage_wait(stage, 5000);
+        assert_int_equal(stage_count(stage, COMMAND_KUBE_CREATE_NODEGROUP), which == 2);
+        stage_destroy(stage);
+        stage = stage_create();
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -201,6 +293,10 @@ int main(void)
         TEST(a_made_group_goes_when_it_has_been_empty_for_half_an_hour),
         TEST(a_made_group_with_a_machine_or_pods_that_want_it_stays),
         TEST(the_last_group_stays),
+        TEST(what_node_affinity_asks_for_by_value_is_taken_in_order),
+        TEST(the_labels_and_taints_of_the_defaults_come_along_each_once),
+        TEST(what_is_left_open_is_not_taken_from_a_group_that_is_not_ours),
+        TEST(a_size_that_has_its_group_in_vpsie_or_more_labels_than_fit_make_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
