@@ -541,6 +541,130 @@ static void it_is_explained(void **state)
     arena_destroy(arena);
 }
 
+static void what_would_have_to_change_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        bool cost;
+        const char *invalid, *says;
+    } CASES[] = {{true, "", ""},
+                 {false, "", "set costOptimization.enabled in the NodeGroup"},
+                 {true, "no size", "the NodeGroup is not in order: see `explain group`"}};
+    begin((struct wish_of){0});
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct event *event = stage_group_event(stage, "general", 0, 20);
+        event->object.group->cost.enabled = CASES[i].cost;
+        event->object.group->invalid = CASES[i].invalid;
+        stage_step(stage, event);
+        const char *why;
+        assert_int_equal(
+            consolidate_enabled(stage->core, cluster_group(stage->core->cluster, NULL, "general"), &why),
+            i == 0);
+        assert_string_equal(why, CASES[i].says);
+    }
+}
+
+static void what_is_paid_for_already_is_not_saved(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    struct move_plan plan = plan_of(0.10, 0, 1);
+    plan.nodes[0] = stage_machine_of(stage, "w-1", "general", true);
+    struct worth worth = consolidate_worth(stage->core, &plan);
+    assert_true(worth.saving > 2.39 && worth.worth);
+    stage->core->config.billing_period_ms = 30 * 24 * (int64_t)HOUR_MS; // two hours of it are over
+    worth = consolidate_worth(stage->core, &plan);
+    assert_true(worth.saving > -1e-9 && worth.saving < 1e-9);
+    assert_false(worth.worth);
+}
+
+static void a_budget_for_one_node_allows_no_set(void **state)
+{
+    (void)state;
+    static const struct disruption_budget_facts ONE = {.nodes_max = 1, .schedule = ""};
+    begin((struct wish_of){.strategy = COST_AGGRESSIVE, .monthly_savings_min = 5});
+    struct event *event = stage_config_event(stage);
+    event->object.config->rebalancing = event->object.config->consolidation = true;
+    event->object.config->budgets = &ONE;
+    event->object.config->budget_count = 1;
+    stage_step(stage, event);
+    two_half_empty(); // both together would be worth it
+    live(30 * MINUTE_MS);
+    assert_int_equal(moves(), 0);
+}
+
+static void groups_take_turns(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    struct event *event = stage_group_event(stage, "other", 0, 20);
+    struct nodegroup_facts *facts = event->object.group;
+    const struct nodegroup_facts *general = &cluster_group(stage->core->cluster, NULL, "general")->facts;
+    facts->kube_size_id = 0;
+    facts->offering_ids = BOTH;
+    facts->offering_count = 2;
+    facts->scale_down = general->scale_down;
+    facts->cost = general->cost;
+    facts->status_vpsie_group_id = 8;
+    stage_step(stage, event);
+    stage_wait(stage, 61000);
+    stage_machine_of(stage, "w-1", "general", false);
+    stage_machine_of(stage, "x-1", "other", false);
+    stage_running(stage, "one", "w-1", 3000, 1024);
+    stage_running(stage, "two", "x-1", 3000, 1024);
+    live(MINUTE_MS);
+    struct group_moves *first = &group_policy(stage->core, stage->core->cluster->groups[0])->moves;
+    struct group_moves *second = &group_policy(stage->core, stage->core->cluster->groups[1])->moves;
+    int64_t now_ms = stage->core->now_ms;
+    first->round_from_ms = second->round_from_ms = now_ms - 3000; // both are in the middle of a round
+    first->round_over = second->round_over = false;
+    first->next_ms = second->next_ms = 0;
+    first->looked_ms = now_ms - 1000;
+    second->looked_ms = now_ms - 2000;
+    struct arena *arena = arena_create(65536);
+    consolidate_consider(stage->core, arena); // the one that was looked at longer ago
+    assert_int_equal(first->looked_ms, now_ms - 1000);
+    assert_int_equal(second->looked_ms, now_ms);
+    consolidate_consider(stage->core, arena);
+    assert_int_equal(first->looked_ms, now_ms);
+    arena_destroy(arena);
+}
+
+static void a_long_move_is_named_in_short(void **state)
+{
+    (void)state;
+    begin((struct wish_of){0});
+    static struct node nodes[6];
+    static const char *const NAMES[] = {"a", "b", "c", "d", "e", "f"};
+    struct move_plan plan = plan_of(0.10, 0.05, 4);
+    for (plan.node_count = 0; plan.node_count < 6; plan.node_count++) {
+        nodes[plan.node_count].name = NAMES[plan.node_count];
+        plan.nodes[plan.node_count] = &nodes[plan.node_count];
+    }
+    char text[200];
+    move_plan_describe(stage->core, &plan, text, sizeof(text));
+    assert_string_equal(text, "remove a b c d and 2 more");
+    plan.machines = 2;
+    plan.size_id = 99; // no longer on offer
+    move_plan_describe(stage->core, &plan, text, sizeof(text));
+    assert_string_equal(text, "replace a b c d and 2 more by 2 of the group's size");
+}
+
+static void a_round_that_has_not_begun_or_not_ended_is_told(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_create(4096);
+    begin((struct wish_of){0});
+    struct group_moves *known =
+        &group_policy(stage->core, cluster_group(stage->core->cluster, NULL, "general"))->moves;
+    known->round_from_ms = 0;
+    assert_string_equal(group_row(arena)->saw, "no round yet");
+    known->round_from_ms = stage->core->now_ms - 7 * MINUTE_MS;
+    known->round_over = false;
+    assert_string_equal(group_row(arena)->saw, "a round since 7m");
+    arena_destroy(arena);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -571,6 +695,12 @@ int main(void)
         TEST(a_dry_run_says_it_once),
         TEST(a_group_says_where_its_round_stands),
         TEST(it_is_explained),
+        TEST(what_would_have_to_change_is_said),
+        TEST(what_is_paid_for_already_is_not_saved),
+        TEST(a_budget_for_one_node_allows_no_set),
+        TEST(groups_take_turns),
+        TEST(a_long_move_is_named_in_short),
+        TEST(a_round_that_has_not_begun_or_not_ended_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
