@@ -22,9 +22,9 @@ enum command_kind {
     COMMAND_KUBE_GROUP_FINALIZER,
     COMMAND_KUBE_CREATE_NODEGROUP, // a NodeGroup for pods that no other fits
     COMMAND_KUBE_DELETE_NODEGROUP, // one of those, when it has been empty for long
-    COMMAND_KUBE_CORDON,     // the four marks of ours, in one patch
-    COMMAND_KUBE_UNCORDON,   // only if our annotation says that we did it
-    COMMAND_KUBE_LABEL_NODE, // add labels and taints, never overwrite a person's
+    COMMAND_KUBE_CORDON,           // the four marks of ours, in one patch
+    COMMAND_KUBE_UNCORDON,         // only if our annotation says that we did it
+    COMMAND_KUBE_LABEL_NODE,       // add labels and taints, never overwrite a person's
     COMMAND_KUBE_EVICT,
     COMMAND_KUBE_DELETE_POD, // grace used up, budget allows: with a UID precondition
     COMMAND_KUBE_DELETE_NODE,

@@ -34,7 +34,8 @@ void authority_destroy(struct authority *authority); // wipes the keys; NULL is 
 // One round: takes what the Secret holds, makes or renews what is missing or due, publishes, and fills the
 // files. -1 with why not; a certificate that is still usable is taken all the same. One thread.
 int authority_tick(struct authority *authority, struct error *error);
-void authority_run(struct authority *authority); // ticks until the api stops: each minute, sooner after a failure
+void authority_run(
+    struct authority *authority); // ticks until the api stops: each minute, sooner after a failure
 // Waits until a round has succeeded; false when the time is over. Any thread.
 bool authority_wait(struct authority *authority, int64_t timeout_ms);
 

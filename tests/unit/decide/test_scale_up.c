@@ -682,7 +682,8 @@ static void play(uint32_t seed, bool reversed, struct made *made)
         char name[32];
         snprintf(name, sizeof(name), "pod-%02d", index);
         uint32_t memory_mb = 64 + next_random(&random) % 4096;
-        uint32_t cpu_millis = 100 + next_random(&random) % 3000; // drawn in turn, so on every machine the same
+        uint32_t cpu_millis =
+            100 + next_random(&random) % 3000; // drawn in turn, so on every machine the same
         event = stage_pod_event(own, name, "", cpu_millis, memory_mb);
         if (next_random(&random) % 3 == 0)
             stage_label(event, &event->object.pod->shape.node_selector, "pool",
