@@ -303,6 +303,129 @@ static void what_was_spent_since_midnight_is_counted(void **state)
     assert_true(cost.today > 0.09 && cost.today < 0.11);
 }
 
+static void row_says(const char *part)
+{
+    for (uint32_t i = 0; i < found.rule_count; i++)
+        if (strstr(found.rules[i].saw, part) != NULL)
+            return;
+    fail_msg("no row says \"%s\"", part);
+}
+
+// Small underused nodes beside w-1, which nothing takes away in a dry run.
+static void ready_to_leave(uint32_t nodes)
+{
+    stage->core->config.dry_run = true;
+    stage_group(stage, "general", 0, 5);
+    stage_machine(stage, "w-1", "general");
+    stage_running(stage, "big", "w-1", 2000, 2048);
+    for (uint32_t i = 0; i < nodes; i++) {
+        char name[16], pod[16];
+        snprintf(name, sizeof(name), "w-%u", i + 2);
+        snprintf(pod, sizeof(pod), "small-%u", i + 2);
+        stage_machine(stage, name, "general");
+        stage_running(stage, pod, name, 200, 64);
+    }
+    live(11 * MINUTE_MS);
+}
+
+static void a_node_that_nothing_holds_leaves_next_unless_a_pod_is_about_to_use_it(void **state)
+{
+    (void)state;
+    ready_to_leave(1);
+    assert_true(explain_node(stage->core, arena, "w-2", &found));
+    assert_string_equal(found.verdict, "LEAVES next");
+    stage_waiting(stage, "late", 1, 3000, 64); // fits there only
+    assert_true(explain_node(stage->core, arena, "w-2", &found));
+    assert_string_equal(found.verdict, "WAITS for nothing waits for it");
+    assert_string_equal(rule("nothing waits for it")->saw, "waiting or moving pods count on it");
+}
+
+static void a_node_waits_for_those_that_leave_already(void **state)
+{
+    (void)state;
+    ready_to_leave(2);
+    stage->core->config.dry_run = false;
+    live(MINUTE_MS);
+    assert_int_equal(stage_leaving(stage), 1); // with pods one at a time
+    assert_true(explain_node(stage->core, arena, stage_leaves(stage, "w-2") ? "w-3" : "w-2", &found));
+    assert_string_equal(found.verdict, "WAITS for removals at once");
+    assert_string_equal(rule("removals at once")->saw, "1");
+    assert_string_equal(rule("removals at once")->limit, "1");
+}
+
+static void a_machine_that_failed_says_so(void **state)
+{
+    (void)state;
+    usual_cluster();
+    life_of(cluster_node(stage->core->cluster, "w-2")->intention)->step = LIFE_FAILED;
+    assert_true(explain_node(stage->core, arena, "w-2", &found));
+    assert_string_equal(found.verdict, "FAILED");
+    assert_string_equal(found.then, "");
+}
+
+static void a_running_pod_names_its_budget_and_a_daemon_does_not_count(void **state)
+{
+    (void)state;
+    usual_cluster();
+    stage_step(stage, stage_budget_event(stage, "web", "web", 2));
+    assert_true(explain_pod(stage->core, arena, "shop", "small", &found));
+    assert_string_equal(rule("budgets")->saw, "web allows 2");
+    assert_int_equal(rule("budgets")->verdict, RULE_PASS);
+    struct event *event = stage_pod_event(stage, "log", "w-2", 100, 64);
+    event->object.pod->controller_kind = "DaemonSet";
+    stage_step(stage, event);
+    assert_true(explain_pod(stage->core, arena, "shop", "log", &found));
+    assert_string_equal(rule("counts for its node")->saw, "no");
+    assert_int_equal(found.rule_count, 2); // nothing else about it matters
+}
+
+static void a_size_that_backs_off_or_is_not_offered_is_told_to_group_and_pod(void **state)
+{
+    (void)state;
+    usual_cluster();
+    live(70000);
+    stage_group(stage, "general", 0, 3);
+    stage->core->config.dry_run = true;
+    stage_waiting(stage, "late", 1, 3400, 64);
+    struct group *group = cluster_group(stage->core->cluster, NULL, "general");
+    struct pool *pool = life_pool(stage->core, group, 10);
+    pool->backoff_until_ms = stage->core->now_ms + 90000;
+    snprintf(pool->backoff_reason, sizeof(pool->backoff_reason), "quota exceeded");
+    assert_true(explain_pod(stage->core, arena, "shop", "late-0", &found));
+    row_says("backs off for 1m30s more: quota exceeded");
+    assert_true(explain_group(stage->core, arena, "general", &found));
+    assert_string_equal(rule("backs off")->saw, "small: quota exceeded");
+    assert_int_equal(rule("backs off")->verdict, RULE_WAITS);
+    pool->backoff_until_ms = 0;
+    pool->orderable = false; // none is: the group's own size is told
+    assert_true(explain_group(stage->core, arena, "general", &found));
+    assert_int_equal(rule("size")->verdict, RULE_PASS);
+    pool->orderable = true;
+    pool->size_id = 77;
+    assert_true(explain_group(stage->core, arena, "general", &found));
+    assert_string_equal(found.verdict, "CANNOT GROW: size");
+    assert_int_equal(rule("size")->verdict, RULE_BLOCKS);
+}
+
+static void a_group_tells_its_headroom_its_surplus_and_its_problem(void **state)
+{
+    (void)state;
+    usual_cluster();
+    struct group_life *life = group_life(stage->core, cluster_group(stage->core->cluster, NULL, "general"));
+    assert_true(explain_group(stage->core, arena, "general", &found));
+    uint32_t rules = found.rule_count;
+    stage->core->config.headroom_count = 1;
+    stage->core->policy->headroom_wanted = 4;
+    stage->core->policy->headroom_lacking = 1;
+    life->surplus = 2;
+    snprintf(life->problem, sizeof(life->problem), "its VPSie group is gone");
+    assert_true(explain_group(stage->core, arena, "general", &found));
+    assert_int_equal(found.rule_count, rules + 3);
+    contains(rule("headroom")->saw, "3 of 4 pieces");
+    assert_string_equal(rule("surplus")->saw, "2 machines nobody asked for");
+    assert_string_equal(rule("problem")->saw, "its VPSie group is gone");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -323,6 +446,12 @@ int main(void)
         TEST(a_group_that_backs_off_tells_for_how_long_and_why),
         TEST(a_full_group_cannot_grow),
         TEST(what_was_spent_since_midnight_is_counted),
+        TEST(a_node_that_nothing_holds_leaves_next_unless_a_pod_is_about_to_use_it),
+        TEST(a_node_waits_for_those_that_leave_already),
+        TEST(a_machine_that_failed_says_so),
+        TEST(a_running_pod_names_its_budget_and_a_daemon_does_not_count),
+        TEST(a_size_that_backs_off_or_is_not_offered_is_told_to_group_and_pod),
+        TEST(a_group_tells_its_headroom_its_surplus_and_its_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
