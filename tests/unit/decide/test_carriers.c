@@ -11,6 +11,7 @@
 #include "coordinator/decide/command.h"
 #include "coordinator/decide/describe.h"
 #include "coordinator/decide/event.h"
+#include "coordinator/decide/policy.h"
 
 static const struct label some_labels[] = {{"a", "1"}, {"b", NULL}};
 static const struct taint some_taints[] = {{"t", "v", TAINT_NO_EXECUTE}};
@@ -457,6 +458,78 @@ static void every_value_has_a_name(void **state)
     assert_string_equal(taint_effect_name(TAINT_PREFER_NO_SCHEDULE), "PreferNoSchedule");
 }
 
+static void what_pods_ask_about_others_and_volumes_are_described_on_one_line(void **state)
+{
+    (void)state;
+    static const struct requirement web = {"app", SELECTOR_EXISTS, NULL, 0};
+    static const struct pod_term near = {"zone", {&web, 1, false}, some_texts, 2, {NULL, 0, true}};
+    static const struct pod_term apart = {"host", {NULL, 0, false}, NULL, 0, {NULL, 0, true}};
+    static const struct spread_constraint spread = {"zone", {&web, 1, false}, "shop", 1, 2, true, true};
+    static const struct host_port ports[] = {{"0.0.0.0", 80, PORT_TCP}, {"10.0.0.1", 53, PORT_UDP}};
+    struct pod_facts pod = some_pod();
+    pod.shape.pod_affinity = &near;
+    pod.shape.pod_anti_affinity = &apart;
+    pod.shape.spread = &spread;
+    pod.shape.host_ports = ports;
+    pod.shape.pod_affinity_count = pod.shape.pod_anti_affinity_count = pod.shape.spread_count = 1;
+    pod.shape.host_port_count = 2;
+    static const char *const SAID[] = {" with={ by=\"zone\" pods=(app exists) spaces=[",
+                                       " apart={ by=\"host\" pods=all space_labels=nothing }",
+                                       " spread={ by=\"zone\" pods=(app exists) space=\"shop\" skew=1 "
+                                       "domains=2 honor_affinity honor_taints }",
+                                       " port=0.0.0.0:80/TCP port=10.0.0.1:53/UDP"};
+    for (size_t i = 0; i < sizeof(SAID) / sizeof(SAID[0]); i++) {
+        struct event *event = object(OBJECT_POD);
+        event->object.pod = &pod;
+        described(event, SAID[i]);
+    }
+    static const struct node_term zone = {&web, 1, NULL, 0};
+    struct event *event = object(OBJECT_NAMESPACE);
+    struct namespace_facts space = {.name = "shop", .labels = {some_labels, 1}};
+    event->object.space = &space;
+    described(event, " name=\"shop\" labels={");
+    event = object(OBJECT_CLAIM);
+    struct claim_facts claim = {
+        .space = "shop", .name = "data", .class_name = "fast", .bound = true, .selected_node = "w-1"};
+    event->object.claim = &claim;
+    described(event, " space=\"shop\" name=\"data\" class=\"fast\" bound selected_node=\"w-1\"");
+    event = object(OBJECT_VOLUME);
+    struct volume_facts volume = {.name = "pv-1",
+                                  .driver = "d",
+                                  .has_affinity = true,
+                                  .affinity_terms = &zone,
+                                  .affinity_term_count = 1};
+    event->object.volume = &volume;
+    described(event, " name=\"pv-1\" driver=\"d\" affinity term={ labels=(app exists) }");
+    event = object(OBJECT_STORAGE_CLASS);
+    struct storage_class_facts class = {.name = "fast", .provisioner = "d", .waits_for_consumer = true};
+    event->object.storage_class = &class;
+    described(event, " name=\"fast\" provisioner=\"d\" waits_for_consumer");
+    event = object(OBJECT_CSI_NODE);
+    struct csi_driver_limit limit = {"d", 3};
+    struct csi_node_facts csi_node = {.name = "w-1", .drivers = &limit, .driver_count = 1};
+    event->object.csi_node = &csi_node;
+    described(event, " name=\"w-1\" d=3");
+}
+
+static void no_two_decisions_or_brakes_are_called_the_same(void **state)
+{
+    (void)state;
+    for (int i = 0; i < DECISION_KIND_COUNT; i++) {
+        assert_string_not_equal(decision_kind_name((enum decision_kind)i), "?");
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(decision_kind_name((enum decision_kind)i),
+                                    decision_kind_name((enum decision_kind)k));
+    }
+    for (int i = 0; i < BRAKE_COUNT; i++) {
+        assert_string_not_equal(brake_name((enum brake)i), "?");
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(brake_name((enum brake)i), brake_name((enum brake)k));
+    }
+    assert_string_equal(decision_kind_name(DECISION_KIND_COUNT), "?");
+    assert_string_equal(brake_name(BRAKE_COUNT), "?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +541,8 @@ int main(void)
         cmocka_unit_test(outcomes_and_reports_are_described_on_one_line),
         cmocka_unit_test(the_rest_is_described_on_one_line),
         cmocka_unit_test(every_value_has_a_name),
+        cmocka_unit_test(what_pods_ask_about_others_and_volumes_are_described_on_one_line),
+        cmocka_unit_test(no_two_decisions_or_brakes_are_called_the_same),
     };
     return cmocka_run_group_tests_name("events and commands", tests, NULL, NULL);
 }
