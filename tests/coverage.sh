@@ -3,7 +3,7 @@
 #   tests/coverage.sh [least percent a folder]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-least=${1:-90}
+least=${1:-95}
 command -v gcovr >/dev/null || { echo "coverage: gcovr is not installed: apt-get install gcovr" >&2; exit 2; }
 cmake --preset coverage >/dev/null
 targets=$(ninja -C build/coverage -t targets all | grep -oE '^(bin/)?unit_(model|schedule|decide|sim)_[a-z_0-9]+: ' | tr -d ': ' | sort -u)

@@ -140,9 +140,12 @@ static void add_nodes(cJSON *report, struct future *future, int64_t nodes_max)
 {
     const struct cluster *cluster = future->core->cluster;
     cJSON *nodes = json_add_array(report, "nodes");
-    int64_t more = 0;
+    int64_t more = 0, foreign = 0;
+    const char *first_foreign = "";
     for (uint32_t i = 0; i < cluster->node_count; i++) {
         const struct node *node = cluster->nodes[i];
+        if (node->group == NULL && foreign++ == 0)
+            first_foreign = node->name;
         bool shown = node->group != NULL && (int64_t)json_count(nodes) < nodes_max;
         if (shown)
             add_node(nodes, future, node);
@@ -150,6 +153,8 @@ static void add_nodes(cJSON *report, struct future *future, int64_t nodes_max)
             more += node->group != NULL;
     }
     json_add_integer(report, "nodesNotShown", more);
+    json_add_integer(report, "nodesNotOurs", foreign);
+    json_add_text(report, "nodesNotOursSuchAs", first_foreign);
 }
 
 // ---- the end

@@ -108,8 +108,10 @@ static void show_decisions(struct show *show)
         if (shown++ < DECISIONS_SHOWN_MAX)
             show_decision(show, decision);
     }
-    if (shown == 0)
+    if (shown == 0 && json_count(json_get(show->report, "unhelped")) == 0)
         hint(show, "nothing: every pod has its place and no node is to spare");
+    else if (shown == 0)
+        hint(show, "nothing");
     if (shown > DECISIONS_SHOWN_MAX)
         hint(show, arena_printf(show->arena, "and %d more; -o json shows all", shown - DECISIONS_SHOWN_MAX));
     if (!json_true(show->report, "comesToRest"))
@@ -134,9 +136,22 @@ static void show_unhelped(struct show *show)
     }
 }
 
+// Nodes that no NodeGroup of ours manages are never touched: one line says how many.
+static void show_foreign(struct show *show)
+{
+    int64_t count = json_integer(show->report, "nodesNotOurs", 0);
+    if (count == 0)
+        return;
+    screen_put(show->screen, PAINT_PLAIN, "%lld node%s stay%s: no NodeGroup manages %s, such as %s",
+               (long long)count, plural(count), count == 1 ? "s" : "", count == 1 ? "it" : "them",
+               json_text(show->report, "nodesNotOursSuchAs"));
+    screen_line(show->screen);
+}
+
 static void show_nodes(struct show *show)
 {
     const cJSON *nodes = json_get(show->report, "nodes"), *node;
+    show_foreign(show);
     if (json_count(nodes) == 0)
         return;
     heading(show, "NODES THAT STAY, AND WHY");

@@ -225,6 +225,10 @@ static void a_limit_shows_in_the_pods_that_stay_and_a_change_of_it_helps(void **
     assert_non_null(strstr(json_text(unhelped, "verdict"), "general is at its maximum: 6 of 6 nodes"));
     int64_t waiting = json_integer(unhelped, "pods", 0);
     assert_true(waiting > 0);
+    struct screen screen = {.width = 200};
+    report_show(&screen, report);
+    assert_null(strstr(text_get(&screen.out), "every pod has its place"));
+    text_free(&screen.out);
     cJSON_Delete(report);
     future_destroy(future);
     future = NULL;
@@ -273,6 +277,7 @@ static void a_plan_reads_as_text(void **state)
     assert_non_null(strstr(shown, "remove w-"));
     assert_non_null(strstr(shown, "KEPT by local data"));
     assert_non_null(strstr(shown, "no agents: use is taken from requests"));
+    assert_non_null(strstr(shown, "1 node stays: no NodeGroup manages it, such as cp-1"));
     text_free(&screen.out);
 }
 
