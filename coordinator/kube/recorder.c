@@ -127,6 +127,10 @@ static char *event_body(const struct recorder *recorder, const struct command *c
     cJSON *metadata = json_add_object(body, "metadata");
     json_add_text(metadata, "name", name);
     json_add_text(metadata, "namespace", space_of(command));
+    if (command->decision_id != 0) {
+        AUTOFREE char *decision = xprintf("D%llu", (unsigned long long)command->decision_id);
+        json_add_text(json_add_object(metadata, "annotations"), "autoscaler.vpsie.com/decision", decision);
+    }
     json_add_text(body, "eventTime", now);
     json_add_text(body, "reportingController", "autoscaler.vpsie.com/coordinator");
     add_bounded(body, "reportingInstance", recorder->options.identity, FIELD_BYTES_MAX);

@@ -57,6 +57,7 @@ static void an_event_has_every_field_that_the_api_asks_for(void **state)
     command.event.regarding = REGARDING_NODEGROUP;
     command.event.space = "kube-system";
     command.event.warning = true;
+    command.decision_id = 42;
     recorder_post(recorder, &command);
     const char *call = script_last(&script, POST "kube-system/events?fieldManager=vpsie-coordinator {");
     assert_string_not_equal(call, "");
@@ -73,6 +74,7 @@ static void an_event_has_every_field_that_the_api_asks_for(void **state)
     const cJSON *metadata = json_get(json, "metadata");
     assert_true(text_starts_with(json_text(metadata, "name"), "w-1."));
     assert_string_equal(json_text(metadata, "namespace"), "kube-system");
+    assert_string_equal(json_text(json_get(metadata, "annotations"), "autoscaler.vpsie.com/decision"), "D42");
     const cJSON *regarding = json_get(json, "regarding");
     assert_string_equal(json_text(regarding, "kind"), "NodeGroup");
     assert_string_equal(json_text(regarding, "uid"), "u");
