@@ -35,7 +35,7 @@ enum admin_command {
     ADMIN_LOG_LEVEL, // "level", or none to ask; answered by the server itself
     ADMIN_PAUSE,     // "reason", optional
     ADMIN_RESUME,
-    ADMIN_RELEASE, // "group", optional: all without it
+    ADMIN_RELEASE, // everything: a "group" is an error
     ADMIN_APPROVE, // "decision": "D42"
     ADMIN_COMMAND_COUNT
 };

@@ -62,11 +62,16 @@ static int fill(struct json *json, enum admin_command command, const struct word
     switch (command) {
     case ADMIN_EXPLAIN: return explain(json, words, error);
     case ADMIN_NODES:
-    case ADMIN_RELEASE:
-        snprintf(usage, sizeof(usage), "%s [GROUP]", admin_command_name(command));
         if (words->count > 0)
             json_put_string(json, "group", words->items[0]);
-        return at_most(words, 1, usage, error);
+        return at_most(words, 1, "nodes [GROUP]", error);
+    case ADMIN_RELEASE: // whoever names a group believes that the others are left alone
+        if (words->count > 0)
+            return error_set(error, 0,
+                             "release takes no group: it lifts everything of ours, in every group; "
+                             "unexpected word \"%s\"",
+                             text_show(words->items[0], strlen(words->items[0])).text);
+        return 0;
     case ADMIN_LOG_LEVEL:
         if (words->count > 0)
             json_put_string(json, "level", words->items[0]);

@@ -119,6 +119,8 @@ static int take_fields(const cJSON *json, struct admin_request *request, struct 
     int named = (request->node[0] != '\0') + (request->pod[0] != '\0') + (request->group[0] != '\0');
     if (request->command == ADMIN_EXPLAIN && named != 1)
         return error_set(error, 0, "explain wants one of \"node\", \"pod\" (NAMESPACE/NAME) or \"group\"");
+    if (request->command == ADMIN_RELEASE && request->group[0] != '\0')
+        return error_set(error, 0, "release takes no group: it lifts everything of ours, in every group");
     if (request->command == ADMIN_APPROVE && request->decision[0] == '\0')
         return error_set(error, 0, "approve wants a \"decision\", such as \"D42\"");
     return 0;
@@ -183,9 +185,6 @@ struct event *admin_request_event(const struct admin_request *request)
     event->operator_request.verb = verb;
     event->operator_request.request_id = request->id;
     event->operator_request.argument = arena_strdup(event->arena, request->reason);
-    if (verb == OPERATOR_RELEASE)
-        event->operator_request.argument =
-            request->group[0] == '\0' ? "" : arena_printf(event->arena, "group/%s", request->group);
     if (verb == OPERATOR_APPROVE)
         event->operator_request.argument = arena_strdup(event->arena, request->decision);
     return event;

@@ -138,7 +138,7 @@ struct event {
         struct {
             enum operator_verb verb;
             uint64_t request_id;  // answered by COMMAND_OPERATOR_REPLY
-            const char *argument; // reason of a pause; "group/NAME" or "" for all; "D42" of an approval
+            const char *argument; // reason of a pause, "D42" of an approval, else ""
         } operator_request;
     };
 };

@@ -70,6 +70,8 @@ static void words_that_make_no_sense_are_told_the_usage(void **state)
     wrong("explain", "which node?", WORDS("node"));
     wrong("explain", "a node, a pod or a group, not \"w-4\"", WORDS("w-4"));
     wrong("explain", "unexpected word \"w-5\"", WORDS("node", "w-4", "w-5"));
+    wrong("nodes", "usage: vpsie-coordinator nodes [GROUP]", WORDS("general", "batch"));
+    wrong("release", "release takes no group", WORDS("general"));
     wrong("reboot", "is no command", 0, NULL);
 }
 
