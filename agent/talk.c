@@ -130,7 +130,7 @@ struct talk *talk_create(const struct agent_settings *settings, const struct rep
         .answer_timeout_ms = (int)settings->answer_timeout_ms,
         .reconnect_min_ms = RECONNECT_MS_MIN,
         .reconnect_max_ms = (int)settings->reconnect_max_ms,
-        .message_bytes_max = WIRE_MESSAGE_BYTES_MAX,
+        .message_bytes_max = WIRE_TRANSPORT_BYTES_MAX,
     };
     talk->uplink = uplink_create(&uplink, error);
     if (talk->uplink)

@@ -15,8 +15,8 @@ struct uplink_settings {
     struct link_tls tls;   // files are read anew at each uplink_dial()
     int answer_timeout_ms; // of one request, from its sending to its answer
     int reconnect_min_ms,
-        reconnect_max_ms; // NNG doubles and takes a random part, so that agents do not come at once
-    size_t message_bytes_max;
+        reconnect_max_ms;     // NNG doubles and takes a random part, so that agents do not come at once
+    size_t message_bytes_max; // a larger answer ends the connection unread
 };
 
 enum uplink_event_kind {

@@ -9,8 +9,14 @@
 #include "common/error.h"
 #include "proto/autoscaler.pb-c.h"
 
-#define WIRE_PROTOCOL_VERSION     1u
-#define WIRE_MESSAGE_BYTES_MAX    (256u * 1024u)
+#define WIRE_PROTOCOL_VERSION  1u
+#define WIRE_MESSAGE_BYTES_MAX (256u * 1024u)
+// The transport lets in this much more than a message may have, so that one slightly over the limit arrives
+// here and is refused with a reason and counted, and so that the transport's own header does not count
+// against a message. What is larger still is cut off unread: the margin bounds what a peer can make us hold.
+#define WIRE_TRANSPORT_MARGIN_BYTES (64u * 1024u)
+#define WIRE_TRANSPORT_BYTES_MAX    (WIRE_MESSAGE_BYTES_MAX + WIRE_TRANSPORT_MARGIN_BYTES)
+
 #define WIRE_DEFAULT_PORT         7946
 #define WIRE_NODE_NAME_BYTES_MAX  253u // RFC 1123 subdomain
 #define WIRE_UID_BYTES_MAX        63u

@@ -192,7 +192,7 @@ static int start(struct fleet *fleet, struct error *error)
     fleet->has_socket = true;
     nng_pipe_notify(fleet->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, fleet);
     nng_pipe_notify(fleet->socket, NNG_PIPE_EV_REM_POST, on_pipe, fleet);
-    if (link_limits(fleet->socket, WIRE_MESSAGE_BYTES_MAX, SEND_TIMEOUT_MS, -1, error) < 0 ||
+    if (link_limits(fleet->socket, WIRE_TRANSPORT_BYTES_MAX, SEND_TIMEOUT_MS, -1, error) < 0 ||
         start_workers(fleet, error) < 0) {
         return -1;
     }

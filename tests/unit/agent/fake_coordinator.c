@@ -90,7 +90,7 @@ static void reply(struct fake_coordinator *fake, const uint8_t *bytes, size_t le
 
 static void serve(struct fake_coordinator *fake, nng_msg *message)
 {
-    static const uint8_t garbage[] = {0xff, 0xff, 0xff, 0x07, 'x'};
+    static const uint8_t garbage[] = {0xff, 0xff, 0xff, 0x07, 'x'}, too_large[WIRE_MESSAGE_BYTES_MAX + 1000];
     struct error error = {0};
     WireReport *report = wire_report_decode(nng_msg_body(message), nng_msg_len(message), NULL, &error);
     pthread_mutex_lock(&fake->lock);
@@ -107,6 +107,8 @@ static void serve(struct fake_coordinator *fake, nng_msg *message)
     wire_report_free(report);
     if (answer == FAKE_GARBAGE)
         reply(fake, garbage, sizeof garbage);
+    else if (answer == FAKE_TOO_LARGE)
+        reply(fake, too_large, sizeof too_large);
     else if (answer == FAKE_EMPTY)
         reply(fake, NULL, 0);
     else if (answer != FAKE_SILENCE && bytes)
@@ -135,7 +137,7 @@ void fake_start(struct fake_coordinator *fake)
     fake->authenticated_pipe = 0;
     if (nng_rep0_open(&fake->socket) != 0)
         fail("open", "no socket");
-    if (link_limits(fake->socket, WIRE_MESSAGE_BYTES_MAX, 1000, POLL_MS, &error) < 0 ||
+    if (link_limits(fake->socket, WIRE_TRANSPORT_BYTES_MAX, 1000, POLL_MS, &error) < 0 ||
         link_listen(fake->socket, fake->url, &fake->tls, 0600, &listener, NULL, &error) < 0)
         fail("listen", error.text);
     if (pthread_create(&fake->thread, NULL, run, fake) != 0)

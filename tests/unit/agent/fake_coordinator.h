@@ -11,12 +11,13 @@
 #include "common/wire.h"
 
 enum fake_answer {
-    FAKE_ACCEPT,  // and every directive that is set
-    FAKE_TOKEN,   // accept a message that carries "good-token" or whose connection did, refuse any other
-    FAKE_STATUS,  // of the ack that is set
-    FAKE_SILENCE, //
-    FAKE_GARBAGE, // bytes that are no ack
-    FAKE_EMPTY    // a message of no bytes
+    FAKE_ACCEPT,   // and every directive that is set
+    FAKE_TOKEN,    // accept a message that carries "good-token" or whose connection did, refuse any other
+    FAKE_STATUS,   // of the ack that is set
+    FAKE_SILENCE,  //
+    FAKE_GARBAGE,  // bytes that are no ack
+    FAKE_EMPTY,    // a message of no bytes
+    FAKE_TOO_LARGE // of more bytes than a message may have, and no more than the transport lets in
 };
 
 #define FAKE_REPORTS_MAX 512

@@ -297,8 +297,8 @@ static void a_coordinator_that_stays_silent_is_called_anew(void **state)
 static void garbage_is_counted_and_the_next_report_is_complete(void **state)
 {
     (void)state;
-    static const enum fake_answer nonsense[] = {FAKE_GARBAGE, FAKE_EMPTY};
-    for (size_t i = 0; i < 2; i++) {
+    static const enum fake_answer nonsense[] = {FAKE_GARBAGE, FAKE_EMPTY, FAKE_TOO_LARGE};
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
         struct stage *stage = make_stage();
         double broken = metric_value(stage->meters.broken_answers);
         fake_start(&stage->home);

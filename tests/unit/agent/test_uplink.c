@@ -32,7 +32,7 @@ static struct stage *make_stage(int answer_timeout_ms)
     struct uplink_settings settings = {.answer_timeout_ms = answer_timeout_ms,
                                        .reconnect_min_ms = 50,
                                        .reconnect_max_ms = 100,
-                                       .message_bytes_max = WIRE_MESSAGE_BYTES_MAX};
+                                       .message_bytes_max = WIRE_TRANSPORT_BYTES_MAX};
     stage->uplink = uplink_create(&settings, &error);
     assert_non_null(stage->uplink);
     return stage;
@@ -156,7 +156,7 @@ static void an_answer_over_the_limit_never_arrives(void **state)
     nng_socket other;
     nng_listener listener;
     nng_msg *message;
-    // A peer that answers with more than a message may have: the library ends the connection.
+    // A peer that answers with more than the transport lets in: the library ends the connection.
     assert_int_equal(nng_rep0_open(&other), 0);
     assert_int_equal(link_limits(other, 0, 1000, PATIENCE_MS, NULL), 0);
     assert_int_equal(link_listen(other, stage->coordinator.url, NULL, 0600, &listener, NULL, NULL), 0);
@@ -165,7 +165,7 @@ static void an_answer_over_the_limit_never_arrives(void **state)
     assert_int_equal(uplink_send(stage->uplink, (const uint8_t *)"hello", 5, NULL), 0);
     assert_int_equal(nng_recvmsg(other, &message, 0), 0);
     nng_msg_free(message);
-    assert_int_equal(nng_msg_alloc(&message, WIRE_MESSAGE_BYTES_MAX + 1), 0);
+    assert_int_equal(nng_msg_alloc(&message, WIRE_TRANSPORT_BYTES_MAX + 1), 0);
     assert_int_equal(nng_sendmsg(other, message, 0), 0);
     enum uplink_event_kind kind = next(stage).kind;
     assert_true(kind == UPLINK_DISCONNECTED || kind == UPLINK_FAILED);

@@ -51,7 +51,7 @@ static struct uplink *make_uplink(bool insecure)
                                        .answer_timeout_ms = 60000,
                                        .reconnect_min_ms = 10,
                                        .reconnect_max_ms = 20,
-                                       .message_bytes_max = WIRE_MESSAGE_BYTES_MAX};
+                                       .message_bytes_max = WIRE_TRANSPORT_BYTES_MAX};
     struct error error = {0};
     struct uplink *uplink = uplink_create(&settings, &error);
     assert_non_null(uplink);

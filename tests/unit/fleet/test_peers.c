@@ -79,7 +79,32 @@ static void nonsense_is_refused_with_a_reason_and_counted(void **state)
     yard_close(&yard);
 }
 
-static void a_message_over_the_limit_ends_its_connection_only(void **state)
+static void a_message_over_the_limit_is_refused_with_a_reason_and_counted(void **state)
+{
+    (void)state;
+    struct yard yard;
+    struct agent agent;
+    begin(&yard);
+    agent_open(&agent, &yard, "w-1", NULL);
+    double too_large = counted("too-large"), malformed = counted("malformed");
+    size_t length = WIRE_MESSAGE_BYTES_MAX + 1000;
+    AUTOFREE char *bytes = xcalloc(length, 1);
+    WireAck *ack = agent_send_bytes(&agent, bytes, length, 30000);
+    assert_non_null(ack);
+    assert_int_equal(ack->status, ACK(INVALID));
+    assert_non_null(strstr(ack->detail, "over the limit"));
+    wire_ack_free(ack);
+    assert_true(counted("too-large") == too_large + 1 && counted("malformed") == malformed);
+    ack = agent_send_bytes(&agent, bytes, WIRE_MESSAGE_BYTES_MAX, 30000); // at the limit it is read, in vain
+    assert_non_null(ack);
+    wire_ack_free(ack);
+    assert_true(counted("too-large") == too_large + 1 && counted("malformed") == malformed + 1);
+    agent_introduce(&agent); // and it may still behave
+    agent_close(&agent);
+    yard_close(&yard);
+}
+
+static void a_message_far_over_the_limit_ends_its_connection_only(void **state)
 {
     (void)state;
     struct yard yard;
@@ -88,11 +113,13 @@ static void a_message_over_the_limit_ends_its_connection_only(void **state)
     agent_open(&kind, &yard, "w-1", NULL);
     agent_introduce(&kind);
     agent_open(&rude, &yard, "w-2", NULL);
-    size_t length = WIRE_MESSAGE_BYTES_MAX + 1000;
+    double too_large = counted("too-large");
+    size_t length = 2 * WIRE_MESSAGE_BYTES_MAX;
     char *bytes = calloc(1, length);
     assert_null(agent_send_bytes(&rude, bytes, length, 300));
     free(bytes);
     usleep(300000);
+    assert_true(counted("too-large") == too_large); // nothing of it was taken in
     WireReport report = agent_report(&kind);
     expect(&kind, &report, ACK(ACCEPTED));
     agent_close(&rude);
@@ -359,7 +386,8 @@ int main(void)
     log_init("test", LOG_FORMAT_JSON, LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nonsense_is_refused_with_a_reason_and_counted),
-        cmocka_unit_test(a_message_over_the_limit_ends_its_connection_only),
+        cmocka_unit_test(a_message_over_the_limit_is_refused_with_a_reason_and_counted),
+        cmocka_unit_test(a_message_far_over_the_limit_ends_its_connection_only),
         cmocka_unit_test(a_peer_that_asks_without_reading_is_cut_off),
         cmocka_unit_test(connections_beyond_the_limit_are_refused),
         cmocka_unit_test(hundreds_of_agents_are_served_side_by_side),
