@@ -29,9 +29,15 @@ struct draft_kind {
 struct draft_list {
     uint32_t axis;
     uint32_t *kinds;
+    int64_t *asks;   // of the axis, and
+    uint32_t *rules; // by place in the list: what is looked at most is close together
+    // By block of DRAFT_BLOCK places: the least of each amount that any kind of it asks for. Where that does
+    // not fit, none of the block does.
+    int64_t (*least)[DRAFT_AXES];
     uint32_t count;
     bool alike; // in their caps
 };
+#define DRAFT_BLOCK     16u
 #define DRAFT_LISTS_MAX 256u // what has other caps than these goes into lists that are not alike
 
 struct draft_rule {    // what kinds have in common that may run on the same choices

@@ -29,6 +29,7 @@ struct run {
     uint32_t *cap_left; // by cap: pods that keep to it and have no machine yet
     // the machine that is being filled
     uint32_t choice;
+    bool *takes; // by rule: it allows the choice
     int64_t room_left[DRAFT_AXES];
     uint32_t cursor[DRAFT_LISTS_MAX];
     bool over[DRAFT_LISTS_MAX]; // nothing of the list fits any more
@@ -126,6 +127,24 @@ static bool is_used_up(const struct run *run, const struct draft_list *list)
     return false;
 }
 
+// The first place from this one on that has kinds left, in a block of which anything may fit.
+static uint32_t next_place(const struct run *run, uint32_t which, uint32_t place)
+{
+    const struct draft_list *list = &run->drafting->lists[which];
+    for (;;) {
+        place = alive(run->next[which], place < list->count ? place : list->count);
+        if (place >= list->count)
+            return place;
+        const int64_t *least = list->least[place / DRAFT_BLOCK];
+        bool may = true;
+        for (uint32_t axis = 0; axis < run->drafting->axis_count; axis++)
+            may = may && least[axis] <= run->room_left[axis];
+        if (may)
+            return place;
+        place = (place / DRAFT_BLOCK + 1) * DRAFT_BLOCK;
+    }
+}
+
 // The first kind of the list from the cursor on that the machine takes; the cursor stays on it. DRAFT_NONE:
 // none is left.
 static uint32_t first_of_list(struct run *run, uint32_t which, enum filter filter, uint32_t *count)
@@ -137,15 +156,16 @@ static uint32_t first_of_list(struct run *run, uint32_t which, enum filter filte
         low = high;
     while (low < high) { // what asks for more than is left is passed in one jump
         uint32_t middle = low + (high - low) / 2;
-        if (drafting->kinds[list->kinds[middle]].ask[list->axis] > run->room_left[list->axis])
+        if (list->asks[middle] > run->room_left[list->axis])
             low = middle + 1;
         else
             high = middle;
     }
-    for (low = alive(run->next[which], low); low < list->count; low = alive(run->next[which], low + 1)) {
+    for (low = next_place(run, which, low); low < list->count; low = next_place(run, which, low + 1)) {
+        if (!run->takes[list->rules[low]])
+            continue;
         uint32_t index = list->kinds[low];
-        const struct draft_kind *kind = &drafting->kinds[index];
-        if (!passes(run, kind, filter) || !draft_allowed(drafting, kind->rule, run->choice))
+        if (!passes(run, &drafting->kinds[index], filter))
             continue;
         *count = fitting(run, index, taken_of(run, index));
         if (*count == 0)
@@ -163,8 +183,11 @@ static uint32_t next_fitting(struct run *run, uint32_t axis, enum filter filter,
     const struct drafting *drafting = run->drafting;
     uint32_t best = DRAFT_NONE;
     for (uint32_t i = 0; i < drafting->list_count; i++) {
-        if (run->over[i] || drafting->lists[i].axis != axis)
+        const struct draft_list *list = &drafting->lists[i];
+        if (run->over[i] || list->axis != axis)
             continue;
+        if (best != DRAFT_NONE && list->asks[run->cursor[i]] <= drafting->kinds[best].ask[axis])
+            continue; // what comes there is no larger
         uint32_t fits = 0, kind = first_of_list(run, i, filter, &fits);
         if (kind == DRAFT_NONE ||
             (best != DRAFT_NONE && drafting->kinds[kind].ask[axis] <= drafting->kinds[best].ask[axis]))
@@ -234,8 +257,11 @@ static void fill_with(struct run *run, enum filter filter)
 
 static void start_machine(struct run *run, uint32_t choice)
 {
+    const struct drafting *drafting = run->drafting;
+    for (uint32_t rule = 0; rule < drafting->rule_count && run->choice != choice; rule++)
+        run->takes[rule] = draft_allowed(drafting, rule, choice);
     run->choice = choice;
-    memcpy(run->room_left, run->drafting->brings[choice], sizeof(run->room_left));
+    memcpy(run->room_left, drafting->brings[choice], sizeof(run->room_left));
     run->load_count = 0;
     run->pods = 0;
     run->value = 0;
@@ -481,6 +507,8 @@ static void start_run(struct run *run)
     run->cap_counted = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
     run->cap_stamp = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
     run->cap_left = ARENA_ARRAY(arena, uint32_t, drafting->cap_count + 1);
+    run->choice = DRAFT_NONE;
+    run->takes = ARENA_ARRAY(arena, bool, drafting->rule_count + 1);
     run->last_price = -1;
     for (uint32_t list = 0; list < drafting->list_count; list++) {
         uint32_t count = drafting->lists[list].count;

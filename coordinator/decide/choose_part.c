@@ -128,9 +128,20 @@ static void sort_list(struct drafting *drafting, uint32_t list, struct ranked *r
     }
     sorted->count = count;
     sorted->kinds = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);
+    sorted->asks = ARENA_ARRAY(drafting->arena, int64_t, count + 1);
+    sorted->rules = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);
+    sorted->least = arena_alloc_array(drafting->arena, count / DRAFT_BLOCK + 1, sizeof(*sorted->least));
     sort(ranked, count, sorted->kinds);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        const struct draft_kind *kind = &drafting->kinds[sorted->kinds[i]];
         drafting->position[sorted->kinds[i]] = i;
+        sorted->asks[i] = kind->ask[sorted->axis];
+        sorted->rules[i] = kind->rule;
+        int64_t *least = sorted->least[i / DRAFT_BLOCK];
+        for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+            if (i % DRAFT_BLOCK == 0 || kind->ask[axis] < least[axis])
+                least[axis] = kind->ask[axis];
+    }
 }
 
 static void order_kinds(struct drafting *drafting)
