@@ -73,7 +73,7 @@ static int install(struct authority *authority, const struct trust *trust, struc
         return -1;
     free(authority->installed);
     authority->installed = xstrdup(trust->server_cert);
-    metric_set(metrics_gauge("vpsie_autoscaler_certificate_end_seconds", NULL,
+    metric_set(metrics_gauge("vpsie_autoscaler_certificate_end_timestamp_seconds", NULL,
                              "When the certificate shown to agents ends, Unix time."),
                (double)trust_server_end_s(trust));
     return 0;

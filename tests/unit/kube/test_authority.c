@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/metrics.h"
 #include "common/text.h"
 #include "coordinator/kube/authority.h"
 #include "coordinator/trust/trust.h"
@@ -217,6 +218,13 @@ static void of_two_replicas_that_start_at_once_the_second_takes_what_the_first_m
     stop(&script, &store);
 }
 
+// What the metric says.
+static int64_t certificate_end_s(void)
+{
+    return (int64_t)metric_value(metrics_gauge("vpsie_autoscaler_certificate_end_timestamp_seconds", NULL,
+                                               "When the certificate shown to agents ends, Unix time."));
+}
+
 static void a_certificate_near_its_end_is_replaced_and_the_authority_stays(void **state)
 {
     (void)state;
@@ -228,6 +236,7 @@ static void a_certificate_near_its_end_is_replaced_and_the_authority_stays(void 
     assert_int_equal(authority_tick(authority, &error), 0);
     AUTOFREE char *before = file_text(authority_cert_file(authority));
     AUTOFREE char *trusted_before = published(&store);
+    assert_int_equal(certificate_end_s(), NOW + TRUST_SERVER_SECONDS);
     script.now_ms = NOW + TRUST_SERVER_SECONDS - TRUST_SERVER_RENEW_SECONDS + 60;
     assert_int_equal(authority_tick(authority, &error), 0);
     AUTOFREE char *after = file_text(authority_cert_file(authority));
@@ -235,6 +244,7 @@ static void a_certificate_near_its_end_is_replaced_and_the_authority_stays(void 
     assert_string_not_equal(before, after);
     assert_string_equal(trusted_before, trusted_after);
     assert_int_equal(store.configmap_writes, 1);
+    assert_int_equal(certificate_end_s(), script.now_ms + TRUST_SERVER_SECONDS);
     files_suit(authority, &store, script.now_ms + TRUST_SERVER_RENEW_SECONDS + 60);
     authority_destroy(authority);
     stop(&script, &store);
