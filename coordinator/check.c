@@ -122,11 +122,29 @@ static int check_with(const struct run_options *options)
     return check.wrong > 0 ? 1 : 0;
 }
 
+static void print_help(void)
+{
+    printf(
+        "usage: vpsie-coordinator check [flags]\n\n"
+        "Is everything there that an installation needs: one line for each thing, and for what is wrong a\n"
+        "way to put it right. It changes nothing. In a cluster:\n"
+        "  kubectl -n kube-system exec deploy/vpsie-coordinator -- vpsie-coordinator check\n\n"
+        "Exit status: 0 nothing is wrong, 1 something is, 2 wrong usage.\n\n"
+        "It takes the flags of run:\n");
+    run_options_help(stdout);
+}
+
 int check_main(int argc, char **argv)
 {
     struct error error = {0};
     struct run_options options;
     const char *words[1];
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help();
+            return 0;
+        }
+    }
     int count = run_options_parse(argc - 1, argv + 1, &options, words, 1, &error);
     if (count > 0) {
         error_set(&error, 0, "unexpected word \"%s\"; check takes the flags of run", words[0]);
