@@ -234,7 +234,8 @@ static const struct flag flag_table[] = {
      .type = FLAG_BOOL,
      .target = &target.core.dry_run,
      .default_text = "false",
-     .help = "decide and explain everything, write nothing"},
+     .help = "decide and explain everything, write nothing but its own certificate for agents (none with "
+             "--tls-cert-file)"},
     {.name = "wait-for-resume",
      .type = FLAG_BOOL,
      .target = &target.core.wait_for_resume,

@@ -1,6 +1,7 @@
 // Flags that contradict each other are refused before anything is started, in words that help.
 #include "tests/support/cmocka_all.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,20 @@ static void a_burst_ends_no_sooner_than_its_quiet(void **state)
     assert_non_null(strstr(PROBLEM("--burst-quiet=2s", "--burst-max=1s"), "--burst-max"));
 }
 
+static void the_help_says_what_a_dry_run_still_writes(void **state)
+{
+    (void)state;
+    char help[1 << 16] = "";
+    FILE *file = fmemopen(help, sizeof help, "w");
+    assert_non_null(file);
+    run_options_help(file);
+    assert_int_equal(fclose(file), 0);
+    const char *flag = strstr(help, "--dry-run");
+    assert_non_null(flag);
+    const char *certificate = strstr(flag, "certificate"), *next = strstr(flag, "--wait-for-resume");
+    assert_true(certificate != NULL && next != NULL && certificate < next);
+}
+
 int main(void)
 {
     unsetenv("KUBECONFIG");
@@ -80,6 +95,7 @@ int main(void)
         cmocka_unit_test(credentials_travel_by_https_only),
         cmocka_unit_test(only_known_expanders_are_taken),
         cmocka_unit_test(a_burst_ends_no_sooner_than_its_quiet),
+        cmocka_unit_test(the_help_says_what_a_dry_run_still_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
