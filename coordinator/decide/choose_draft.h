@@ -35,7 +35,8 @@ struct draft_list {
     // not fit, none of the block does.
     int64_t (*least)[DRAFT_AXES];
     uint32_t count;
-    bool alike; // in their caps
+    bool alike; // in their caps, which are
+    uint32_t caps[DRAFT_CAPS_MAX], cap_count, cap_total;
 };
 #define DRAFT_BLOCK     16u
 #define DRAFT_LISTS_MAX 256u // what has other caps than these goes into lists that are not alike

@@ -32,8 +32,9 @@ struct run {
     bool *takes; // by rule: it allows the choice
     int64_t room_left[DRAFT_AXES];
     uint32_t cursor[DRAFT_LISTS_MAX];
-    bool over[DRAFT_LISTS_MAX]; // nothing of the list fits any more
-    struct draft_load *loads;   // one for each kind
+    // by axis: lists of which something may still fit, in their order
+    uint32_t active[DRAFT_AXES][DRAFT_LISTS_MAX], active_count[DRAFT_AXES];
+    struct draft_load *loads; // one for each kind
     uint32_t load_count;
     uint32_t *load_of, *load_stamp; // by kind: its load, when the stamp is the present one
     uint64_t pods;
@@ -117,10 +118,9 @@ static uint32_t taken_of(const struct run *run, uint32_t kind_index)
 // Has the machine used up a cap that all kinds of the list have?
 static bool is_used_up(const struct run *run, const struct draft_list *list)
 {
-    const struct draft_kind *kind = &run->drafting->kinds[list->kinds[0]];
-    for (uint32_t i = 0; i < kind->cap_total; i++) {
-        uint32_t cap = kind->caps[i];
-        if (run->cap_stamp[cap] == run->stamp && (i < kind->cap_count || run->cap_used[cap] > 0) &&
+    for (uint32_t i = 0; i < list->cap_total; i++) {
+        uint32_t cap = list->caps[i];
+        if (run->cap_stamp[cap] == run->stamp && (i < list->cap_count || run->cap_used[cap] > 0) &&
             run->cap_used[cap] + run->cap_counted[cap] >= run->drafting->cap_most[cap])
             return true;
     }
@@ -173,7 +173,6 @@ static uint32_t first_of_list(struct run *run, uint32_t which, enum filter filte
         run->cursor[which] = low;
         return index;
     }
-    run->over[which] = true;
     return DRAFT_NONE;
 }
 
@@ -181,20 +180,22 @@ static uint32_t first_of_list(struct run *run, uint32_t which, enum filter filte
 static uint32_t next_fitting(struct run *run, uint32_t axis, enum filter filter, uint32_t *count)
 {
     const struct drafting *drafting = run->drafting;
-    uint32_t best = DRAFT_NONE;
-    for (uint32_t i = 0; i < drafting->list_count; i++) {
-        const struct draft_list *list = &drafting->lists[i];
-        if (run->over[i] || list->axis != axis)
-            continue;
-        if (best != DRAFT_NONE && list->asks[run->cursor[i]] <= drafting->kinds[best].ask[axis])
+    uint32_t best = DRAFT_NONE, kept = 0, *active = run->active[axis];
+    for (uint32_t i = 0; i < run->active_count[axis]; i++) {
+        uint32_t which = active[i], fits = 0;
+        const struct draft_list *list = &drafting->lists[which];
+        active[kept++] = which;
+        if (best != DRAFT_NONE && list->asks[run->cursor[which]] <= drafting->kinds[best].ask[axis])
             continue; // what comes there is no larger
-        uint32_t fits = 0, kind = first_of_list(run, i, filter, &fits);
+        uint32_t kind = first_of_list(run, which, filter, &fits);
+        kept -= kind == DRAFT_NONE;
         if (kind == DRAFT_NONE ||
             (best != DRAFT_NONE && drafting->kinds[kind].ask[axis] <= drafting->kinds[best].ask[axis]))
             continue;
         best = kind;
         *count = fits;
     }
+    run->active_count[axis] = kept;
     return best;
 }
 
@@ -229,15 +230,16 @@ static void fill_with(struct run *run, enum filter filter)
 {
     const struct drafting *drafting = run->drafting;
     bool over[DRAFT_AXES];
-    for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
-        over[axis] = true;
+    memset(run->active_count, 0, sizeof(run->active_count));
     for (uint32_t i = 0; i < drafting->list_count; i++) {
         const struct draft_list *list = &drafting->lists[i];
-        bool uncapped = list->alike && list->count > 0 && drafting->kinds[list->kinds[0]].cap_count == 0;
+        bool uncapped = list->alike && list->cap_count == 0;
         run->cursor[i] = 0;
-        run->over[i] = list->count == 0 || (uncapped && filter == FILTER_CAPPED);
-        over[list->axis] = over[list->axis] && run->over[i];
+        if (list->count > 0 && !(uncapped && filter == FILTER_CAPPED))
+            run->active[list->axis][run->active_count[list->axis]++] = i;
     }
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+        over[axis] = run->active_count[axis] == 0;
     for (;;) {
         double lead = 0;
         uint32_t axis = fullest_axis(run, over, &lead);

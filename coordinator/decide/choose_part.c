@@ -113,7 +113,10 @@ static uint32_t find_list(struct drafting *drafting, const struct draft_kind *ki
             return i;
     if (drafting->list_count == DRAFT_LISTS_MAX)
         return kind->axis;
-    drafting->lists[drafting->list_count] = (struct draft_list){.axis = kind->axis, .alike = true};
+    struct draft_list *list = &drafting->lists[drafting->list_count];
+    *list = (struct draft_list){
+        .axis = kind->axis, .alike = true, .cap_count = kind->cap_count, .cap_total = kind->cap_total};
+    memcpy(list->caps, kind->caps, sizeof(list->caps));
     return drafting->list_count++;
 }
 
