@@ -422,6 +422,18 @@ static void a_failed_intention_stays_for_its_ttl(void **state)
     assert_int_equal(puppet_stored_count(puppet), 0);
 }
 
+static void with_a_ttl_of_zero_a_failed_intention_stays_for_ever(void **state)
+{
+    (void)state;
+    puppet->core->config.failed_ttl_ms = 0;
+    puppet->held[COMMAND_VPSIE_ADD_MACHINE] = true;
+    puppet_order(puppet, "general", 1);
+    puppet_answer_words(puppet, the_call(), OUTCOME_REFUSED, 0, "no");
+    puppet_run(puppet, (int64_t)24 * 60 * MINUTE);
+    assert_int_equal(puppet_stored_count(puppet), 1);
+    assert_int_equal(puppet_stored(puppet, 0)->phase, INTENTION_FAILED);
+}
+
 // ---- before the call
 
 static void a_group_without_a_vpsie_group_gets_one_and_its_id_is_listed(void **state)
@@ -693,6 +705,7 @@ int main(void)
         TEST(what_does_not_appear_within_the_bound_is_declared_not_placed),
         TEST(without_a_list_of_vpsie_nothing_is_declared_not_placed),
         TEST(a_failed_intention_stays_for_its_ttl),
+        TEST(with_a_ttl_of_zero_a_failed_intention_stays_for_ever),
         TEST(a_group_without_a_vpsie_group_gets_one_and_its_id_is_listed),
         TEST(a_group_that_could_not_be_asked_for_is_asked_for_again),
         TEST(a_refused_group_is_said_and_backs_off),

@@ -275,6 +275,22 @@ static void a_node_is_broken_when_it_has_not_been_ready_for_its_time(void **stat
     assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_NODE), 1); // then Kubernetes lets its pods go
 }
 
+static void a_node_that_never_was_ready_is_broken_after_twenty_minutes(void **state)
+{
+    (void)state;
+    struct puppet_node *intention = puppet_in_service(puppet, "w0", "general");
+    intention->ready_ms = 0; // in service by its phase alone
+    puppet_show_intention(puppet, intention);
+    puppet_kube_node_gone(puppet, "host-w0");
+    struct puppet_kube_node *node = puppet_kube_node(puppet, "host-w0", false); // another, never Ready
+    three_in_service();
+    puppet_run(puppet, node->created_ms + 20 * MINUTE - SECOND - puppet->now_ms);
+    assert_int_equal(puppet_life(puppet, "w0")->step, LIFE_READY);
+    assert_int_equal(puppet_life(puppet, "w0")->removal, REMOVAL_NONE);
+    puppet_run(puppet, 5 * SECOND);
+    assert_int_equal(puppet_life(puppet, "w0")->removal, REMOVAL_BROKEN);
+}
+
 static void the_autoscaler_config_says_how_long(void **state)
 {
     (void)state;
@@ -489,6 +505,7 @@ int main(void)
         TEST(a_machine_that_an_answer_named_and_no_list_shows_is_deleted_all_the_same),
         TEST(a_machine_that_vanishes_before_its_node_was_ready_is_given_up),
         TEST(a_node_is_broken_when_it_has_not_been_ready_for_its_time),
+        TEST(a_node_that_never_was_ready_is_broken_after_twenty_minutes),
         TEST(the_autoscaler_config_says_how_long),
         TEST(a_silent_agent_alone_is_never_broken),
         TEST(both_sides_are_read_again_before_a_broken_machine_is_deleted),
