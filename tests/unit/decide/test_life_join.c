@@ -488,6 +488,40 @@ static void a_vpsienode_of_a_control_plane_machine_is_left_alone(void **state)
     assert_non_null(strstr(puppet_life(puppet, "m1")->held, "control plane"));
 }
 
+static void a_label_of_ours_goes_before_the_group_s(void **state)
+{
+    (void)state;
+    struct puppet_group *group = &puppet->groups[0];
+    group->labels[group->label_count++] = (struct label){KEY_MANAGED, "false"};
+    puppet_show_group(puppet, group);
+    puppet_start(puppet);
+    placed("w-1");
+    puppet_kube_node(puppet, "w-1", false);
+    const struct labels *labels = &puppet_last(puppet, COMMAND_KUBE_LABEL_NODE)->label_node.labels;
+    assert_string_equal(labels_get(labels, KEY_MANAGED), "true");
+    for (uint32_t i = 1; i < labels->count; i++)
+        assert_true(strcmp(labels->items[i - 1].key, labels->items[i].key) < 0); // each once, in order
+}
+
+static void a_label_that_was_not_written_is_written_a_little_later(void **state)
+{
+    (void)state;
+    puppet_start(puppet);
+    struct puppet_node *node = placed("w-1");
+    puppet->held[COMMAND_KUBE_LABEL_NODE] = true;
+    puppet_kube_node(puppet, "w-1", true);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LABEL_NODE), 1);
+    puppet_answer(puppet, puppet_last(puppet, COMMAND_KUBE_LABEL_NODE), OUTCOME_CONFLICT);
+    puppet_run(puppet, SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LABEL_NODE), 1);
+    assert_int_not_equal(life(node)->step, LIFE_READY);
+    puppet_run(puppet, 3 * SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_LABEL_NODE), 2);
+    puppet_answer_all(puppet, COMMAND_KUBE_LABEL_NODE);
+    puppet_run(puppet, SECOND);
+    assert_int_equal(life(node)->step, LIFE_READY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -518,6 +552,8 @@ int main(void)
         TEST(several_that_vanished_are_cleared_away_although_their_nodes_are_down),
         TEST(what_is_not_ready_or_not_listed_does_not_count_as_sound),
         TEST(a_vpsienode_of_a_control_plane_machine_is_left_alone),
+        TEST(a_label_of_ours_goes_before_the_group_s),
+        TEST(a_label_that_was_not_written_is_written_a_little_later),
     };
     return cmocka_run_group_tests_name("joining and breaking", tests, NULL, NULL);
 }
