@@ -288,6 +288,43 @@ static void the_finalizer_goes_last(void **state)
                 puppet_at(puppet, last));
 }
 
+static void a_node_is_kept_when_vpsie_cannot_be_used_at_the_moment_of_the_call(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_INTENTION_STATUS] = true;
+    answer(EVIDENCE_READY);
+    assert_int_equal(w1()->step, LIFE_MARK_DELETING);
+    struct event *event = event_create(EVENT_VPSIE_STATE);
+    event->vpsie_state.detail = "breaker open";
+    puppet_step(puppet, event);
+    puppet_answer_all(puppet, COMMAND_KUBE_INTENTION_STATUS);
+    puppet_run(puppet, 10 * SECOND);
+    assert_int_equal(deletes(), 0);
+    assert_int_equal(w1()->step, LIFE_READY);
+    assert_int_equal(w1()->removal, REMOVAL_NONE);
+    assert_false(puppet->kube_nodes[0].unschedulable); // the cordon is lifted
+}
+
+static void a_vpsienode_that_could_not_be_deleted_is_tried_again(void **state)
+{
+    (void)state;
+    to_the_last_ready();
+    puppet->held[COMMAND_KUBE_DELETE_INTENTION] = true;
+    answer(EVIDENCE_READY);
+    puppet_machine_gone(puppet, "vps-w1");
+    puppet_run(puppet, MINUTE);
+    assert_int_equal(w1()->step, LIFE_FINALIZER);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_INTENTION), 1);
+    puppet_answer(puppet, puppet_last(puppet, COMMAND_KUBE_DELETE_INTENTION), OUTCOME_CONFLICT);
+    assert_true(puppet->nodes[0].finalizer); // it goes once the API server has taken the deletion
+    puppet_run(puppet, MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_DELETE_INTENTION), 2);
+    puppet_answer_all(puppet, COMMAND_KUBE_DELETE_INTENTION);
+    puppet_run(puppet, MINUTE);
+    assert_null(puppet_life(puppet, "w1"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, removing_begin, removing_end)
 
 int main(void)
@@ -311,6 +348,8 @@ int main(void)
         TEST(the_node_object_waits_until_the_machine_has_left_the_list),
         TEST(a_node_of_the_same_name_with_another_uid_is_left_alone),
         TEST(the_finalizer_goes_last),
+        TEST(a_node_is_kept_when_vpsie_cannot_be_used_at_the_moment_of_the_call),
+        TEST(a_vpsienode_that_could_not_be_deleted_is_tried_again),
     };
     return cmocka_run_group_tests_name("deleting", tests, NULL, NULL);
 }
