@@ -75,7 +75,7 @@ enum brake {
     BRAKE_MANY_BROKEN,    // more than max(3, 45 %) of nodes are broken: removals and replacements stop
     BRAKE_CLOUD_LIST,     // VPSie's list empty, lost > 20 % at once, or contradicts itself
     BRAKE_AGENTS_SILENT,  // most agents fell silent within minutes: voluntary removals stop
-    BRAKE_GROUPS_GONE,    // every NodeGroup was deleted within a minute: hold until `resume`
+    BRAKE_GROUPS_GONE,    // the last NodeGroup was deleted, or every VPSieNode at once: hold until `resume`
     BRAKE_PREDECESSOR,    // its webhooks or VPSieNodes, or a first start that waits: dry run until `resume`
     BRAKE_PAUSED,         // AutoscalerConfig annotation or `pause`
     BRAKE_CLOUD_UNUSABLE, // the VPSie door cannot work
