@@ -6,10 +6,10 @@ cd "$(dirname "$0")/.."
 least=${1:-95}
 command -v gcovr >/dev/null || { echo "coverage: gcovr is not installed: apt-get install gcovr" >&2; exit 2; }
 cmake --preset coverage >/dev/null
-targets=$(ninja -C build/coverage -t targets all | grep -oE '^(bin/)?unit_(model|schedule|decide|sim)_[a-z_0-9]+: ' | tr -d ': ' | sort -u)
+targets=$(ninja -C build/coverage -t targets all | grep -oE '^(bin/)?unit_(model|schedule|decide|plan|sim)_[a-z_0-9]+: ' | tr -d ': ' | sort -u)
 ninja -C build/coverage $(basename -a $targets | sort -u) >/dev/null
 find build/coverage -name '*.gcda' -delete
-ctest --test-dir build/coverage -R '^unit_(model|schedule|decide|sim)_' -j "$(nproc)" >/dev/null || {
+ctest --test-dir build/coverage -R '^unit_(model|schedule|decide|plan|sim)_' -j "$(nproc)" >/dev/null || {
   echo "coverage: a test failed; see ctest --test-dir build/coverage" >&2
   exit 1
 }
