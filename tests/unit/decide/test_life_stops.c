@@ -169,6 +169,22 @@ static void what_is_down_as_well_is_believed_to_be_lost(void **state)
     assert_false(on(BRAKE_CLOUD_LIST));
 }
 
+static void what_is_lost_is_cleared_away_while_many_broken_nodes_wait(void **state)
+{
+    (void)state;
+    in_service(9);
+    for (int i = 0; i < 4; i++)
+        host_ready(i, false); // w1, w2 and w3 are in VPSie's list
+    puppet_machine_gone(puppet, "vps-w0");
+    puppet->cloud_groups[0].nodes--;
+    puppet_run(puppet, 30 * MINUTE);
+    assert_true(on(BRAKE_MANY_BROKEN));
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 1);
+    assert_string_equal(puppet_last(puppet, COMMAND_VPSIE_DELETE_MACHINE)->delete_machine.identifier,
+                        "vps-w0");
+    assert_null(puppet_life(puppet, "w0"));
+}
+
 static void counts_that_contradict_the_list_conclude_nothing(void **state)
 {
     (void)state;
@@ -556,6 +572,7 @@ int main(void)
         TEST(an_empty_list_concludes_nothing),
         TEST(a_list_that_lost_a_fifth_of_what_runs_concludes_nothing),
         TEST(what_is_down_as_well_is_believed_to_be_lost),
+        TEST(what_is_lost_is_cleared_away_while_many_broken_nodes_wait),
         TEST(counts_that_contradict_the_list_conclude_nothing),
         TEST(an_operator_may_say_that_the_list_is_right),
         TEST(most_agents_falling_silent_stops_voluntary_removals_only),
