@@ -8,9 +8,10 @@
 // often as there are such pods. A machine is filled evenly: of the amount that it has most left of (in parts
 // of what it brings) the pod that asks for the largest part comes next.
 
-#define TRIES_MAX     10u // choices that are filled for one machine
-#define CAPPED_LARGER 1.5 // a machine for capped pods costs at most so many times what all need on average
-#define CAPPED_APART  1.1 // sizes that are tried for them are so far apart
+#define TRIES_MAX      10u  // choices that are filled for one machine
+#define GRADED_CHOICES 128u // more than these are sizes that differ little
+#define CAPPED_LARGER  1.5  // a machine for capped pods costs at most so many times what all need on average
+#define CAPPED_APART   1.1  // sizes that are tried for them are so far apart
 #define SIZES_APART                                                                                          \
     0.85 // of those that are as generous, each tried one is so much cheaper than the one before
 
@@ -352,6 +353,19 @@ static void try_choice(struct run *run, uint32_t choice, enum draft_way way, str
     best->found = true;
 }
 
+// No machine holds pods that are worth more than what it brings. What may hold all the rest is tried anyway,
+// and so is everything when sizes are many: there the exchange for a cheaper one decides.
+static bool cannot_lead(const struct run *run, uint32_t choice, enum draft_way way, const struct best *best)
+{
+    double generosity = run->drafting->generosity[choice], rest = worth_of_rest(run);
+    if (!best->found || run->drafting->part_choice_count > GRADED_CHOICES ||
+        rest <= generosity * run->drafting->price[choice] * (1 + 1e-6))
+        return false;
+    if (way == DRAFT_BY_MIX)
+        return generosity * rest / cost_of_rest(run, choice) <= best->score;
+    return way == DRAFT_PICKY && generosity <= best->score;
+}
+
 static struct best find_next(struct run *run, enum draft_way way)
 {
     const struct drafting *drafting = run->drafting;
@@ -370,7 +384,8 @@ static struct best find_next(struct run *run, enum draft_way way)
         if (!draft_room_has(drafting, run->room, choice))
             continue;
         bool found = best.found;
-        try_choice(run, choice, way, &best);
+        if (!cannot_lead(run, choice, way, &best))
+            try_choice(run, choice, way, &best);
         tries += found || best.found; // one that takes nothing costs little
         last_price = price;
         last_generosity = generosity;
