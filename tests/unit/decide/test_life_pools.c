@@ -332,6 +332,21 @@ static void a_surplus_is_counted_and_adopted_in_its_own_vpsie_group(void **state
     assert_string_equal(adopted->size, "21");
 }
 
+static void a_finalizer_that_was_not_written_is_written_again(void **state)
+{
+    (void)state;
+    puppet->held[COMMAND_KUBE_GROUP_FINALIZER] = true;
+    uint32_t before = puppet_count(puppet, COMMAND_KUBE_GROUP_FINALIZER);
+    struct puppet_group *group = puppet_group(puppet, "late", PUPPET_SIZE_TOO, 0, 4);
+    group->finalizer = false;
+    puppet_show_group(puppet, group);
+    puppet_run(puppet, SECOND);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_GROUP_FINALIZER), before + 1);
+    puppet_answer(puppet, puppet_last(puppet, COMMAND_KUBE_GROUP_FINALIZER), OUTCOME_CONFLICT);
+    puppet_run(puppet, 10 * MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_KUBE_GROUP_FINALIZER), before + 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -354,6 +369,7 @@ int main(void)
         TEST(what_was_over_does_not_make_room_below_the_maximum),
         TEST(an_order_whose_size_can_no_longer_be_had_is_cancelled_before_the_call),
         TEST(a_surplus_is_counted_and_adopted_in_its_own_vpsie_group),
+        TEST(a_finalizer_that_was_not_written_is_written_again),
     };
     return cmocka_run_group_tests_name("several sizes", tests, NULL, NULL);
 }
