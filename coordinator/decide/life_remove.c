@@ -281,11 +281,11 @@ bool remove_goes_on(struct life_private *p)
     }
     bool recovered = node != NULL && join_node_ready(core, node);
     bool ready = node != NULL && node->ready == NODE_READY_TRUE; // taints may linger on what runs again
-    if (!too_late && p->life->removal == REMOVAL_BROKEN && ready && !p->vanished) {
+    if (!too_late && p->life->removal == REMOVAL_BROKEN && ready) {
         remove_give_up(p, "the node has recovered");
         return false;
     }
-    if (!too_late && p->life->removal == REMOVAL_FAILED && recovered && !p->vanished) {
+    if (!too_late && p->life->removal == REMOVAL_FAILED && recovered) {
         remove_give_up(p, "the node has joined after all");
         return false;
     }

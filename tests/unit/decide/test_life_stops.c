@@ -185,6 +185,25 @@ static void what_is_lost_is_cleared_away_while_many_broken_nodes_wait(void **sta
     assert_null(puppet_life(puppet, "w0"));
 }
 
+// The clearing has begun, and VPSie has not been told yet.
+static void what_was_lost_and_runs_again_keeps_its_machine_though_the_list_lacks_it(void **state)
+{
+    (void)state;
+    in_service(6);
+    host_ready(0, false);
+    puppet_machine_gone(puppet, "vps-w0");
+    puppet->cloud_groups[0].nodes--;
+    puppet->held[COMMAND_KUBE_CORDON] = true;
+    puppet_run(puppet, 10 * MINUTE);
+    assert_int_equal(puppet_life(puppet, "w0")->step, LIFE_CORDON);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+    host_ready(0, true);
+    puppet_answer_all(puppet, COMMAND_KUBE_CORDON);
+    puppet_run(puppet, 30 * MINUTE);
+    assert_int_equal(puppet_count(puppet, COMMAND_VPSIE_DELETE_MACHINE), 0);
+    assert_non_null(puppet_life(puppet, "w0"));
+}
+
 static void counts_that_contradict_the_list_conclude_nothing(void **state)
 {
     (void)state;
@@ -573,6 +592,7 @@ int main(void)
         TEST(a_list_that_lost_a_fifth_of_what_runs_concludes_nothing),
         TEST(what_is_down_as_well_is_believed_to_be_lost),
         TEST(what_is_lost_is_cleared_away_while_many_broken_nodes_wait),
+        TEST(what_was_lost_and_runs_again_keeps_its_machine_though_the_list_lacks_it),
         TEST(counts_that_contradict_the_list_conclude_nothing),
         TEST(an_operator_may_say_that_the_list_is_right),
         TEST(most_agents_falling_silent_stops_voluntary_removals_only),
