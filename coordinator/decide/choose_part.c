@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Sorting here is by a number and then by the index: total, and the same whatever the input's order was.
+// Sorting here is by a number, a size and then the index: total, and the same whatever the input's order was.
 struct ranked {
     double rank; // larger first
+    double size; // smaller first
     uint32_t index;
 };
 
@@ -14,6 +15,8 @@ static int by_rank(const void *left, const void *right)
     const struct ranked *a = left, *b = right;
     if (a->rank != b->rank) // NOLINT: equal means the same here
         return a->rank > b->rank ? -1 : 1;
+    if (a->size != b->size) // NOLINT: the same
+        return a->size < b->size ? -1 : 1;
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
@@ -55,13 +58,36 @@ static void list_choices(struct drafting *drafting)
             drafting->part_choices[drafting->part_choice_count++] = i;
 }
 
-// Of what is as generous the larger comes first: fewer machines.
+static void find_most(const struct drafting *drafting, int64_t *most)
+{
+    for (uint32_t i = 0; i < drafting->part_choice_count; i++)
+        for (uint32_t axis = 0; axis < drafting->axis_count; axis++) {
+            int64_t brings = drafting->brings[drafting->part_choices[i]][axis];
+            most[axis] = brings > most[axis] ? brings : most[axis];
+        }
+}
+
+// How much a choice brings of everything, each amount as a share of the most that any brings.
+static double size_of(const struct drafting *drafting, uint32_t choice, const int64_t *most)
+{
+    double size = 0;
+    for (uint32_t axis = 0; axis < drafting->axis_count; axis++)
+        size += most[axis] > 0 ? (double)drafting->brings[choice][axis] / (double)most[axis] : 0.0;
+    return size;
+}
+
+// Of what costs the same the smaller comes first, where the cheapest that holds some pods is looked for: it
+// wastes less. Of what is as generous the larger comes first: fewer machines.
 static void rank_choices(struct drafting *drafting)
 {
     uint32_t count = drafting->part_choice_count;
     struct ranked *ranked = ARENA_ARRAY(drafting->arena, struct ranked, count + 1);
+    int64_t most[DRAFT_AXES] = {0};
+    find_most(drafting, most);
     for (uint32_t i = 0; i < count; i++)
-        ranked[i] = (struct ranked){-drafting->price[drafting->part_choices[i]], drafting->part_choices[i]};
+        ranked[i] =
+            (struct ranked){-drafting->price[drafting->part_choices[i]],
+                            size_of(drafting, drafting->part_choices[i], most), drafting->part_choices[i]};
     drafting->by_price = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);
     sort(ranked, count, drafting->by_price);
     drafting->generosity = ARENA_ARRAY(drafting->arena, double, drafting->wish->choice_count + 1);
@@ -72,7 +98,7 @@ static void rank_choices(struct drafting *drafting)
             brings += (double)drafting->brings[choice][axis] * drafting->worth[axis];
         drafting->generosity[choice] = brings / drafting->price[choice];
         // steps of a thousandth: what differs by less is as generous
-        ranked[i] = (struct ranked){(double)(int64_t)(drafting->generosity[choice] * 1000), i};
+        ranked[i] = (struct ranked){(double)(int64_t)(drafting->generosity[choice] * 1000), 0, i};
     }
     if (count > 1)
         qsort(ranked, count, sizeof(*ranked), by_rank);
@@ -127,7 +153,7 @@ static void sort_list(struct drafting *drafting, uint32_t list, struct ranked *r
     for (uint32_t i = 0; i < drafting->part_kind_count; i++) {
         uint32_t kind = drafting->part_kinds[i];
         if (drafting->list_of[kind] == list)
-            ranked[count++] = (struct ranked){(double)drafting->kinds[kind].ask[sorted->axis], kind};
+            ranked[count++] = (struct ranked){(double)drafting->kinds[kind].ask[sorted->axis], 0, kind};
     }
     sorted->count = count;
     sorted->kinds = ARENA_ARRAY(drafting->arena, uint32_t, count + 1);

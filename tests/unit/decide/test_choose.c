@@ -64,6 +64,25 @@ static void the_last_machine_is_no_larger_than_the_rest_needs(void **state)
     assert_int_equal(bought(&chosen, small), 1);
 }
 
+// Whichever of the two is told first.
+static void of_two_sizes_for_the_same_money_the_one_that_wastes_less_is_bought(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        uint32_t group = market_group(market);
+        uint32_t first = order == 0 ? market_size(market, group, 4000, 8192, 0.05)
+                                    : market_size(market, group, 8000, 32768, 0.05);
+        uint32_t second = order == 0 ? market_size(market, group, 8000, 32768, 0.05)
+                                     : market_size(market, group, 4000, 8192, 0.05);
+        market_pods(market, "web", 1, 3000, 4096);
+        struct chosen chosen = choose();
+        assert_int_equal(bought(&chosen, order == 0 ? first : second), 1);
+        assert_int_equal(chosen.machine_count, 1);
+        market_destroy(market);
+        market = market_create(1);
+    }
+}
+
 static void one_machine_for_the_rest_beats_several_that_are_each_cheaper(void **state)
 {
     (void)state;
@@ -648,6 +667,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_cheaper_of_two_sizes_is_bought),
         TEST(the_last_machine_is_no_larger_than_the_rest_needs),
+        TEST(of_two_sizes_for_the_same_money_the_one_that_wastes_less_is_bought),
         TEST(one_machine_for_the_rest_beats_several_that_are_each_cheaper),
         TEST(memory_and_cpu_are_met_by_a_mixture),
         TEST(a_size_without_a_price_is_taken_only_where_no_other_will_do),
