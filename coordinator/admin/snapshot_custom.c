@@ -5,14 +5,6 @@
 
 #define CUSTOM_VERSION "autoscaler.vpsie.com/v1alpha1"
 
-static void texts(struct json *json, const char *name, const char *const *items, uint32_t count)
-{
-    json_put_array(json, name);
-    for (uint32_t i = 0; i < count; i++)
-        json_put_string(json, NULL, items[i]);
-    json_put_end(json);
-}
-
 static void text_if(struct json *json, const char *name, const char *value)
 {
     if (value != NULL && *value != '\0')
@@ -46,7 +38,7 @@ static void regions(struct json *json, const struct nodegroup_facts *facts)
     const struct multi_region_facts *given = &facts->multi_region;
     json_put_object(json, "multiRegion");
     json_put_bool(json, "enabled", facts->multi_region_enabled);
-    texts(json, "datacenterIDs", given->datacenter_ids, given->datacenter_count);
+    snapshot_texts(json, "datacenterIDs", given->datacenter_ids, given->datacenter_count);
     json_put_string(json, "distributionStrategy", STRATEGIES[given->distribution]);
     json_put_object(json, "weightedDistribution");
     for (uint32_t i = 0; i < given->weight_count; i++)
@@ -86,7 +78,7 @@ static void group_spec(struct json *json, const char *name, const struct nodegro
     json_put_string(json, "datacenterID", facts->datacenter_id);
     json_put_string(json, "resourceIdentifier", facts->resource_identifier);
     json_put_string(json, "project", facts->project);
-    texts(json, "offeringIDs", facts->offering_ids, facts->offering_count);
+    snapshot_texts(json, "offeringIDs", facts->offering_ids, facts->offering_count);
     json_put_string(json, "kubernetesVersion", facts->kubernetes_version);
     text_if(json, "osImageID", facts->os_image_id);
     text_if(json, "preferredInstanceType", facts->preferred_instance_type);
@@ -242,7 +234,7 @@ static void disruption_budgets(struct json *json, const struct config_facts *con
             seconds(json, "duration", budget->duration_seconds);
         }
         if (budget->group_count > 0)
-            texts(json, "nodeGroups", budget->groups, budget->group_count);
+            snapshot_texts(json, "nodeGroups", budget->groups, budget->group_count);
         if (budget->reasons != 0) {
             json_put_array(json, "reasons");
             for (uint32_t r = 0; r < sizeof(REASONS) / sizeof(REASONS[0]); r++)

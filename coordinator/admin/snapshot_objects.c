@@ -13,6 +13,14 @@ void snapshot_item_begin(struct json *json, const char *api_version, const char 
     json_put_string(json, "kind", kind);
 }
 
+void snapshot_texts(struct json *json, const char *name, const char *const *items, uint32_t count)
+{
+    json_put_array(json, name);
+    for (uint32_t i = 0; i < count; i++)
+        json_put_string(json, NULL, items[i]);
+    json_put_end(json);
+}
+
 void snapshot_labels(struct json *json, const char *name, const struct labels *all)
 {
     json_put_object(json, name);

@@ -8,6 +8,7 @@
 
 // An object of "items", up to the end that the caller writes; the outer members come first.
 void snapshot_item_begin(struct json *json, const char *api_version, const char *kind);
+void snapshot_texts(struct json *json, const char *name, const char *const *items, uint32_t count);
 void snapshot_amounts(struct json *json, const char *name, const struct resources *amounts);
 void snapshot_selector(struct json *json, const char *name, const struct selector *selector);
 void snapshot_requirements(struct json *json, const char *name, const struct requirement *all,

@@ -23,14 +23,6 @@ static void tolerations(struct json *json, const struct pod_shape_facts *shape)
     json_put_end(json);
 }
 
-static void texts(struct json *json, const char *name, const char *const *items, uint32_t count)
-{
-    json_put_array(json, name);
-    for (uint32_t i = 0; i < count; i++)
-        json_put_string(json, NULL, items[i]);
-    json_put_end(json);
-}
-
 static void pod_terms(struct json *json, const char *name, const struct pod_term *terms, uint32_t count)
 {
     if (count == 0)
@@ -41,7 +33,7 @@ static void pod_terms(struct json *json, const char *name, const struct pod_term
         json_put_object(json, NULL);
         json_put_string(json, "topologyKey", terms[i].topology_key);
         snapshot_selector(json, "labelSelector", &terms[i].selector);
-        texts(json, "namespaces", terms[i].spaces, terms[i].space_count);
+        snapshot_texts(json, "namespaces", terms[i].spaces, terms[i].space_count);
         snapshot_selector(json, "namespaceSelector", &terms[i].space_selector);
         json_put_end(json);
     }
