@@ -91,18 +91,9 @@ static void check_all(struct check *check)
                                   : "Everything is there.");
 }
 
-static const char *environment_text(const char *name)
-{
-    const char *value = getenv(name);
-    return value != NULL ? value : "";
-}
-
 static int check_with(const struct run_options *options)
 {
-    struct access_environment environment = {.kubeconfig = environment_text("KUBECONFIG"),
-                                             .service_host = environment_text("KUBERNETES_SERVICE_HOST"),
-                                             .service_port = environment_text("KUBERNETES_SERVICE_PORT"),
-                                             .account_directory = ACCESS_ACCOUNT_DIRECTORY};
+    struct access_environment environment = access_environment();
     struct error error = {0};
     struct access access = {0};
     struct check check = {.options = options, .out = stdout, .arena = arena_create(1 << 14)};

@@ -7,6 +7,9 @@
 #include "coordinator/admin/json.h"
 #include "coordinator/model/cluster.h"
 
+// A new field may be added; none changes its meaning without another version.
+#define SNAPSHOT_VERSION 2
+
 // "templates": what many pods have in common is written once: {"id":, "metadata":, "spec":}.
 void snapshot_templates(struct json *json, const struct cluster *cluster);
 // "items": every object. A Pod names its template; what it has beside it is its own.

@@ -4,10 +4,6 @@
 #include "coordinator/admin/view.h"
 #include "coordinator/decide/describe.h"
 
-// Everything the core knows, for looking at it elsewhere, and for `plan`. A new field may be added; none
-// changes its meaning.
-#define SNAPSHOT_VERSION 2
-
 // ---- VPSie
 
 static void machines(struct json *json, const struct cloud_cluster *cloud)
@@ -177,6 +173,7 @@ static void flags(struct view *view)
     json_put_end(json);
 }
 
+// Everything the core knows, for looking at it elsewhere, and for `plan`.
 void view_snapshot(struct view *view)
 {
     const struct cluster *cluster = view->core->cluster;

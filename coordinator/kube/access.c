@@ -39,6 +39,20 @@ static int load_kubeconfig(const char *file, const char *context, struct access 
     return result;
 }
 
+static const char *environment_text(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL ? value : "";
+}
+
+struct access_environment access_environment(void)
+{
+    return (struct access_environment){.kubeconfig = environment_text("KUBECONFIG"),
+                                       .service_host = environment_text("KUBERNETES_SERVICE_HOST"),
+                                       .service_port = environment_text("KUBERNETES_SERVICE_PORT"),
+                                       .account_directory = ACCESS_ACCOUNT_DIRECTORY};
+}
+
 int access_load(const char *kubeconfig, const char *context, const struct access_environment *environment,
                 struct access *out, struct error *error)
 {

@@ -30,6 +30,9 @@ struct access_environment {
 };
 #define ACCESS_ACCOUNT_DIRECTORY "/var/run/secrets/kubernetes.io/serviceaccount"
 
+// This process's own; the strings are the environment's.
+struct access_environment access_environment(void);
+
 // `kubeconfig` "" takes the environment's, else the pod's service account; `context` "" the current one.
 // Errors name the file, the context, cluster or user, and the field.
 int access_load(const char *kubeconfig, const char *context, const struct access_environment *environment,

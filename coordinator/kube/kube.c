@@ -296,18 +296,9 @@ struct kube *kube_door_start(const struct kube_options *options, const struct ac
     return kube;
 }
 
-static const char *environment_text(const char *name)
-{
-    const char *value = getenv(name);
-    return value ? value : "";
-}
-
 struct kube *kube_start(const struct kube_options *options, struct error *error)
 {
-    struct access_environment environment = {.kubeconfig = environment_text("KUBECONFIG"),
-                                             .service_host = environment_text("KUBERNETES_SERVICE_HOST"),
-                                             .service_port = environment_text("KUBERNETES_SERVICE_PORT"),
-                                             .account_directory = ACCESS_ACCOUNT_DIRECTORY};
+    struct access_environment environment = access_environment();
     struct access access;
     if (options->lease_duration_ms <= options->renew_deadline_ms ||
         options->renew_deadline_ms <= options->retry_period_ms || options->retry_period_ms <= 0) {

@@ -12,12 +12,6 @@
 #define PAGE_LIMIT     500
 #define PAGE_BYTES_MAX (256u << 20)
 
-static const char *environment_text(const char *name)
-{
-    const char *value = getenv(name);
-    return value != NULL ? value : "";
-}
-
 // One page; its document goes to the source. *proceed is the token of the next, "" at the end.
 static int read_page(struct source *source, struct api *api, const struct kind *kind, char **proceed,
                      struct error *error)
@@ -66,10 +60,7 @@ static int read_all(struct source *source, struct api *api, struct error *error)
 
 int source_add_live(struct source *source, const char *kubeconfig, const char *context, struct error *error)
 {
-    struct access_environment environment = {.kubeconfig = environment_text("KUBECONFIG"),
-                                             .service_host = environment_text("KUBERNETES_SERVICE_HOST"),
-                                             .service_port = environment_text("KUBERNETES_SERVICE_PORT"),
-                                             .account_directory = ACCESS_ACCOUNT_DIRECTORY};
+    struct access_environment environment = access_environment();
     struct access access = {0};
     int result = access_load(kubeconfig, context, &environment, &access, error);
     if (result == 0) {

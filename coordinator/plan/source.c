@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "coordinator/admin/snapshot_objects.h"
 #include "coordinator/kube/json.h"
 #include "coordinator/kube/kinds.h"
 #include "coordinator/plan/manifest.h"
@@ -201,14 +202,12 @@ static void keep_windows(struct source *source, const cJSON *document)
     }
 }
 
-#define SNAPSHOT_VERSION_READ 2
-
 static int take_snapshot(struct source *source, cJSON *document, const char *name, struct error *error)
 {
     int64_t version = json_integer(document, "snapshotVersion", 0);
-    if (version != SNAPSHOT_VERSION_READ)
+    if (version != SNAPSHOT_VERSION)
         return error_set(error, 0, "%s: snapshotVersion is %lld; this program reads %d", name,
-                         (long long)version, SNAPSHOT_VERSION_READ);
+                         (long long)version, SNAPSHOT_VERSION);
     source->at_ms = json_time(document, "at");
     source->vpsie = json_get(document, "vpsie");
     source->agents = json_get(document, "agents");
